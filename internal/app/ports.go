@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"visavis.example/internal/signal"
+)
+
+// Signaler is the connection to the server; *signal.Client is the real one.
+type Signaler interface {
+	// Events gives connection changes and pushes in order; it is closed when the client has ended. One reader.
+	Events() <-chan signal.Event
+	// Request sends and waits for the reply, ctx's end, or the loss of the socket. An error reply is a *signal.Error.
+	Request(ctx context.Context, e signal.Envelope) (signal.Envelope, error)
+	Close()
+}
+
+// Accounts is the HTTPS side of a server; *signal.API is the real one.
+type Accounts interface {
+	Register(ctx context.Context, r signal.Register) (signal.SignedIn, error)
+	Login(ctx context.Context, r signal.Register) (signal.SignedIn, error)
+	Logout(ctx context.Context, token string) error
+	Calls(ctx context.Context, token, before string, limit int) (signal.Calls, error)
+	Call(ctx context.Context, token, id string) (signal.CallRecord, error)
+}
+
+// Dialer reaches servers.
+type Dialer interface {
+	// Accounts checks the address (HOST:PORT, https://… or, on loopback only, http://…) and gives its HTTPS side.
+	Accounts(server string) (Accounts, error)
+	// Connect starts a Signaler that connects, and reconnects until closed.
+	Connect(server, token string, c signal.Connect) (Signaler, error)
+}
+
+// Secrets keeps the session token: the system's keyring, or a file with mode 0600 where there is none.
+type Secrets interface {
+	Get(server, name string) (token string, err error)
+	Set(server, name, token string) error
+	Delete(server, name string) error
+}
+
+// Media makes media connections and knows devices; cmd/client wires packages peer and media into one.
+type Media interface {
+	// Open makes the connection for one call and opens its devices. A missing camera or microphone is no error but a
+	// MediaNotice. post is called from any goroutine and never blocks.
+	Open(c MediaConfig, post func(MediaEvent)) (Peer, error)
+	Devices() Devices
+	// Ring plays the ringtone (incoming) or ringback until Quiet; Quiet may be called at any time.
+	Ring(incoming bool)
+	Quiet()
+	// Preview shows the own camera outside a call; ends by itself when Open is called.
+	Close()
+}
+
+// MediaConfig is what one call's media needs to know.
+type MediaConfig struct {
+	CallID     string
+	Offerer    bool // we make the offer
+	ICEServers []signal.ICEServer
+	RelayOnly  bool
+	Microphone bool // switches as they are at the start
+	Camera     bool
+	Settings   Settings
+}
+
+// Peer is one call's media connection. None of its methods waits for the network.
+type Peer interface {
+	GotOffer(sdp string) // answers by a MediaAnswer event
+	GotAnswer(sdp string)
+	GotCandidate(signal.Candidate)
+	SetMicrophone(on bool)
+	SetCamera(on bool)     // off closes the device: its light goes out
+	SetScreen(name string) // "" goes back to the camera
+	SetSpeaker(name string)
+	// Close lets go of network and devices; every goroutine has ended when it returns. May take up to a second: the
+	// app calls it from a goroutine of its own.
+	Close()
+}
+
+// MediaEvent is something a Peer has to say.
+type MediaEvent interface{ isMediaEvent() }
+
+// Media events. LocalOffer, LocalAnswer and LocalCandidate are to be sent to the other; the rest is news.
+type (
+	LocalOffer     struct{ SDP string }
+	LocalAnswer    struct{ SDP string }
+	LocalCandidate struct{ signal.Candidate }
+	MediaUp        struct{ Path signal.Path } // connected; said again when the path changes
+	MediaDown      struct{}                   // lost, may come back
+	MediaFailed    struct{ Why string }
+	FirstVideo     struct{ Width, Height int } // first remote picture shown
+	FirstAudio     struct{}                    // first remote sound played
+	MediaStats     struct {
+		Quality
+		At time.Time
+	}
+	MediaNotice struct{ Text string } // for people: "No camera found"
+)
+
+func (LocalOffer) isMediaEvent()     {}
+func (LocalAnswer) isMediaEvent()    {}
+func (LocalCandidate) isMediaEvent() {}
+func (MediaUp) isMediaEvent()        {}
+func (MediaDown) isMediaEvent()      {}
+func (MediaFailed) isMediaEvent()    {}
+func (FirstVideo) isMediaEvent()     {}
+func (FirstAudio) isMediaEvent()     {}
+func (MediaStats) isMediaEvent()     {}
+func (MediaNotice) isMediaEvent()    {}

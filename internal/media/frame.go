@@ -1,0 +1,91 @@
+// Package media owns pictures and sound between device and codec: frames and their pool, limited-range colour, scaling,
+// and the small interfaces that devices, files and the screen implement. Folders below hold what needs C: capture,
+// playout, codec, process. It never talks to a network and never draws.
+package media
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Frame is a planar I420 picture: 8 bits, 4:2:0, BT.601 limited range (luma 16–235) unless FullRange, which is what
+// cameras and codecs of calls carry. Width and Height are even and at least 2. Rows may be padded: use the strides.
+//
+// Frames are pooled and counted. Who gets one in a call only borrows it for that call; Retain keeps it longer, and every
+// Retain (and every Pool.Get) needs one Release. Nobody writes into a frame that others may hold.
+type Frame struct {
+	Width, Height     int
+	Y, U, V           []byte
+	StrideY, StrideUV int
+	Captured          time.Time // when the sensor or screen was read, with monotonic clock; received frames: when to show it
+	FullRange         bool
+
+	pool *Pool
+	refs atomic.Int32
+}
+
+// Pool recycles frames of one size; a request for another size drops the old ones. Safe for concurrent use.
+type Pool struct {
+	mu            sync.Mutex
+	width, height int
+	free          []*Frame
+}
+
+// Get gives a frame of that size with one reference and undefined content. Odd sizes are rounded down to even.
+func (p *Pool) Get(width, height int) *Frame {
+	width, height = max(width&^1, 2), max(height&^1, 2)
+	p.mu.Lock()
+	if width != p.width || height != p.height {
+		p.width, p.height, p.free = width, height, nil
+	}
+	var f *Frame
+	if n := len(p.free); n > 0 {
+		f, p.free = p.free[n-1], p.free[:n-1]
+	}
+	p.mu.Unlock()
+	if f == nil {
+		f = newFrame(width, height)
+		f.pool = p
+	}
+	f.refs.Store(1)
+	f.Captured, f.FullRange = time.Time{}, false
+	return f
+}
+
+func newFrame(width, height int) *Frame {
+	cw, ch := width/2, height/2
+	b := make([]byte, width*height+2*cw*ch)
+	y, c := width*height, cw*ch
+	return &Frame{
+		Width: width, Height: height, StrideY: width, StrideUV: cw,
+		Y: b[:y:y], U: b[y : y+c : y+c], V: b[y+c : y+2*c : y+2*c],
+	}
+}
+
+// Retain takes one more reference and returns f.
+func (f *Frame) Retain() *Frame {
+	f.refs.Add(1)
+	return f
+}
+
+// Release gives one reference back; the last one returns the frame to its pool.
+func (f *Frame) Release() {
+	switch n := f.refs.Add(-1); {
+	case n > 0:
+	case n < 0:
+		panic("media: frame released more often than retained")
+	case f.pool != nil:
+		f.pool.put(f)
+	}
+}
+
+const poolLimit = 8 // frames kept free; a call has at most four in flight a direction
+
+func (p *Pool) put(f *Frame) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f.Width == p.width && f.Height == p.height && len(p.free) < poolLimit {
+		p.free = append(p.free, f)
+	}
+}

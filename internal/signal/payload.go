@@ -1,0 +1,314 @@
+package signal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of single fields, in bytes unless said.
+const (
+	MaxSDP       = 48 << 10
+	MaxCandidate = 1024
+	MaxChatRunes = 2000
+	MaxDevice    = 64
+	MaxHistory   = 200 // messages or calls in one reply
+)
+
+// Kind tells people from the server's own contacts.
+type Kind string
+
+// Kinds of user.
+const (
+	KindPerson Kind = "person"
+	KindEcho   Kind = "echo" // sends back what it gets; always online
+)
+
+// User is a person on the roster.
+type User struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Kind   Kind   `json:"kind"`
+	Online bool   `json:"online"`
+}
+
+// Connect is the request of User/Connect.
+type Connect struct {
+	// DeviceID is chosen at random by the client when it starts and kept until it ends, so that a socket that was cut
+	// and comes back is the same device, with its call. NewID makes one.
+	DeviceID string `json:"deviceId"`
+	Device   string `json:"device"` // for people: "Anna's laptop", "Firefox"
+	Client   string `json:"client"` // name/version
+}
+
+// Check implements the rules of Decode.
+func (c Connect) Check() error {
+	if err := CheckID("deviceId", c.DeviceID); err != nil {
+		return err
+	}
+	if len(c.Device) > MaxDevice || len(c.Client) > MaxDevice {
+		return fmt.Errorf("device or client is longer than %d bytes", MaxDevice)
+	}
+	return nil
+}
+
+// Connected is the reply of User/Connect.
+type Connected struct {
+	Self   User   `json:"self"`
+	Users  []User `json:"users"`
+	CallID string `json:"callId,omitempty"` // the call this device is still part of; any other it thinks of has ended
+	Server string `json:"server"`           // name/version
+}
+
+// Users is the reply of User/List and the push CodeUserList.
+type Users struct {
+	Users []User `json:"users"`
+}
+
+// UserChange is the push of CodeUserOnline and CodeUserOffline.
+type UserChange struct {
+	User User `json:"user"`
+}
+
+// Text is the request of Message/SendToAll and Message/SendTo (whose ToID names the person).
+type Text struct {
+	Text string `json:"text"`
+}
+
+// Check implements the rules of Decode.
+func (t Text) Check() error {
+	switch {
+	case strings.TrimSpace(t.Text) == "":
+		return errors.New("text is empty")
+	case utf8.RuneCountInString(t.Text) > MaxChatRunes:
+		return fmt.Errorf("text is longer than %d characters", MaxChatRunes)
+	}
+	for _, r := range t.Text {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return errors.New("text has control characters")
+		}
+	}
+	return nil
+}
+
+// ChatMessage is one line of chat: the reply of Message/SendToAll and SendTo, and the push CodeChat.
+type ChatMessage struct {
+	ID       int64     `json:"id"` // grows with time
+	FromID   string    `json:"fromId"`
+	FromName string    `json:"fromName"`
+	ToID     string    `json:"toId,omitempty"` // empty: the lobby
+	Text     string    `json:"text"`
+	Sent     time.Time `json:"sent"`
+}
+
+// History is the request of Message/History: the newest Limit messages older than Before (0: the newest of all).
+type History struct {
+	With   string `json:"with,omitempty"` // a user id; empty: the lobby
+	Before int64  `json:"before,omitempty"`
+	Limit  int    `json:"limit,omitempty"` // 0: 50
+}
+
+// Check implements the rules of Decode.
+func (h History) Check() error {
+	if h.Limit < 0 || h.Limit > MaxHistory || h.Before < 0 || len(h.With) > 64 {
+		return fmt.Errorf("limit is 0 to %d, before is not negative", MaxHistory)
+	}
+	return nil
+}
+
+// Messages is the reply of Message/History, oldest first.
+type Messages struct {
+	Messages []ChatMessage `json:"messages"`
+}
+
+// ICEServer is one entry of RTCConfiguration.iceServers.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
+// Invite is the request of Call/Invite (ToID: whom; CallID: made by NewID) and its push to every device of the callee.
+type Invite struct {
+	Video     bool `json:"video"`               // the caller means to send a picture
+	RelayOnly bool `json:"relayOnly,omitempty"` // the caller will use relay candidates only; Echo then does too
+	// From and ExpiresMs are set on the push: who calls, and for how long it will ring at most.
+	From      *User `json:"from,omitempty"`
+	ExpiresMs int64 `json:"expiresMs,omitempty"`
+}
+
+// Invited is the reply of Call/Invite. When both people dialled each other, Merged names the other's earlier call, in
+// which the caller is now the callee that has accepted: go on as after Call/Accept, under that id.
+type Invited struct {
+	Merged     string      `json:"merged,omitempty"`
+	ICEServers []ICEServer `json:"iceServers,omitempty"` // with Merged
+	Peer       *User       `json:"peer,omitempty"`       // with Merged
+	Video      bool        `json:"video,omitempty"`      // with Merged: the other means to send a picture
+}
+
+// Ringing is the push CodeRinging: how many of the callee's devices ring.
+type Ringing struct {
+	Devices int `json:"devices"`
+}
+
+// Accept is the request of Call/Accept.
+type Accept struct {
+	Video bool `json:"video"`
+}
+
+// Accepted is the reply of Call/Accept to the device that won, and the push CodeAccepted to the caller, who then sends
+// the offer.
+type Accepted struct {
+	Video      bool        `json:"video"` // on the push: the callee means to send a picture
+	ICEServers []ICEServer `json:"iceServers"`
+}
+
+// Reject is the request of Call/Reject.
+type Reject struct {
+	Reason EndReason `json:"reason"` // declined (empty means that), busy
+}
+
+// Check implements the rules of Decode.
+func (r Reject) Check() error {
+	switch r.Reason {
+	case "", EndDeclined, EndBusy:
+		return nil
+	}
+	return errors.New("reason is declined or busy")
+}
+
+// Hangup is the request of Call/Hangup.
+type Hangup struct {
+	Reason EndReason `json:"reason"` // hangup (empty means that), connection_failed
+}
+
+// Check implements the rules of Decode.
+func (h Hangup) Check() error {
+	switch h.Reason {
+	case "", EndHangup, EndConnectionFailed:
+		return nil
+	}
+	return errors.New("reason is hangup or connection_failed")
+}
+
+// Ended is the push CodeEnded.
+type Ended struct {
+	Reason EndReason `json:"reason"`
+	ByID   string    `json:"byId,omitempty"` // who ended it; empty: the server
+}
+
+// SDP is the request and push of Message/Offer and Message/Answer.
+type SDP struct {
+	SDP string `json:"sdp"`
+}
+
+// Check implements the rules of Decode.
+func (s SDP) Check() error {
+	if !strings.HasPrefix(s.SDP, "v=0") || len(s.SDP) > MaxSDP {
+		return fmt.Errorf("sdp begins with v=0 and has at most %d bytes", MaxSDP)
+	}
+	return nil
+}
+
+// Candidate is the request and push of Message/Candidate, as RTCIceCandidateInit; an empty Candidate ends them.
+type Candidate struct {
+	Candidate     string  `json:"candidate"`
+	SDPMid        *string `json:"sdpMid,omitempty"`
+	SDPMLineIndex *uint16 `json:"sdpMLineIndex,omitempty"`
+}
+
+// Check implements the rules of Decode.
+func (c Candidate) Check() error {
+	if len(c.Candidate) > MaxCandidate || strings.ContainsAny(c.Candidate, "\r\n") || c.SDPMid != nil && len(*c.SDPMid) > 64 {
+		return fmt.Errorf("candidate is one line of at most %d bytes", MaxCandidate)
+	}
+	return nil
+}
+
+// Media is the request and push of Call/Media: what the sender's switches say.
+type Media struct {
+	Microphone bool `json:"microphone"`
+	Camera     bool `json:"camera"`
+	Screen     bool `json:"screen,omitempty"`
+}
+
+// Path is how media travels.
+type Path string
+
+// Paths.
+const (
+	PathUnknown Path = ""
+	PathDirect  Path = "direct"
+	PathRelay   Path = "relay"
+)
+
+// Report is the request of Call/Report, sent once when media flows and again when the path changes.
+type Report struct {
+	Path    Path  `json:"path"`
+	SetupMs int64 `json:"setupMs,omitempty"` // accept to first decoded picture or sound
+}
+
+// Check implements the rules of Decode.
+func (r Report) Check() error {
+	if r.Path != PathUnknown && r.Path != PathDirect && r.Path != PathRelay || r.SetupMs < 0 || r.SetupMs > 600_000 {
+		return errors.New("path is direct or relay, setupMs 0 to 600000")
+	}
+	return nil
+}
+
+// Problem is the data of every reply with CodeError.
+type Problem struct {
+	Error string `json:"error"` // one of the Err codes, for machines; the envelope's message is for people
+}
+
+// Error codes of replies and of the account API.
+const (
+	ErrBadRequest      = "bad_request"
+	ErrUnknownMethod   = "unknown_method"
+	ErrNotConnected    = "not_connected"    // User/Connect must come first
+	ErrNotFound        = "not_found"        // no such user, call or page
+	ErrNotInCall       = "not_in_call"      // the call is over, unknown, or somebody else's
+	ErrAlreadyInCall   = "already_in_call"  // this person has a call
+	ErrAlreadyAnswered = "already_answered" // another device was first
+	ErrTooMany         = "too_many"         // slow down
+	ErrUnauthorized    = "unauthorized"     // no session, or it has ended
+	ErrWrongPassword   = "wrong_password"
+	ErrNameTaken       = "name_taken"
+	ErrBadName         = "bad_name"
+	ErrBadPassword     = "bad_password"
+	ErrInternal        = "internal"
+)
+
+// EndReason says why a call ended; the same words stand on the wire, in the database and in the events of the client.
+type EndReason string
+
+// End reasons.
+const (
+	EndHangup            EndReason = "hangup"             // somebody hung up a call that had been accepted
+	EndDeclined          EndReason = "declined"           // the callee said no
+	EndCancelled         EndReason = "cancelled"          // the caller gave up before an answer
+	EndBusy              EndReason = "busy"               // the callee has another call
+	EndNoAnswer          EndReason = "no_answer"          // it rang for 45 s
+	EndOffline           EndReason = "offline"            // none of the callee's devices was there
+	EndAnsweredElsewhere EndReason = "answered_elsewhere" // another device of the callee was first; not in the record
+	EndDeclinedElsewhere EndReason = "declined_elsewhere" // another device of the callee said no; not in the record
+	EndPeerGone          EndReason = "peer_gone"          // the other's device vanished and did not come back
+	EndConnectionFailed  EndReason = "connection_failed"  // media found no way, or lost it for good
+	EndServerLost        EndReason = "server_lost"        // only said by a client to itself: unreachable while dialling
+	EndServerStopped     EndReason = "server_stopped"     // the server shut down before the call was accepted
+)
+
+// CheckID says whether s can be an id: 16 to 64 letters, digits, - or _. Call ids need 128 random bits (NewID).
+func CheckID(what, s string) error {
+	ok := len(s) >= 16 && len(s) <= 64
+	for _, r := range s {
+		ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	}
+	if !ok {
+		return fmt.Errorf("%s is 16 to 64 letters, digits, - or _", what)
+	}
+	return nil
+}
