@@ -156,3 +156,14 @@ func (StartTimer) isEffect()  {}
 func (StopTimer) isEffect()   {}
 func (Ring) isEffect()        {}
 func (Quiet) isEffect()       {}
+
+// String gives the phase's name in logs, tests and the transition table.
+func (p Phase) String() string {
+	names := [...]string{
+		"idle", "dialing", "ringing_out", "incoming", "accepting", "connecting", "active", "reconnecting", "ended",
+	}
+	if int(p) < len(names) {
+		return names[p]
+	}
+	return "unknown"
+}

@@ -1,0 +1,244 @@
+package signal
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.json")
+
+const (
+	annID  = "ann23456789abcdefghijklmno"
+	bobID  = "bob23456789abcdefghijklmno"
+	callID = "call3456789abcdefghijklmno"
+	reqID  = "r-17"
+)
+
+var (
+	ann  = User{ID: annID, Name: "Ann", Kind: KindPerson, Online: true}
+	echo = User{ID: "echo", Name: "Echo", Kind: KindEcho, Online: true}
+	sent = time.Date(2026, 3, 4, 5, 6, 7, 890_000_000, time.UTC)
+	mid  = "0"
+	line = uint16(0)
+	turn = []ICEServer{
+		{URLs: []string{"stun:calls.example:3478"}},
+		{URLs: []string{"turn:calls.example:3478?transport=udp", "turn:calls.example:3478?transport=tcp"}, Username: "1772600000:dev.call", Credential: "c2VjcmV0"},
+	}
+	line1 = ChatMessage{ID: 7, FromID: annID, FromName: "Ann", ToID: bobID, Text: "Grüß Gott, <b>Bob</b> 👋\nsecond line", Sent: sent}
+)
+
+// golden is one message of the protocol with the payload that its data must decode to.
+type golden struct {
+	name string
+	env  Envelope
+	data any
+}
+
+func request(m Method, data any) Envelope {
+	return Envelope{Method: m, RequestID: reqID, Data: Encode(data)}
+}
+
+func reply(m Method, data any) Envelope {
+	return Envelope{Method: m, RequestID: reqID, Message: "ok", Data: Encode(data)}
+}
+
+func push(m Method, c Code, from string, data any) Envelope {
+	return Envelope{Method: m, Code: c, FromID: from, Data: Encode(data)}
+}
+
+func (e Envelope) to(id string) Envelope   { e.ToID = id; return e }
+func (e Envelope) in(call string) Envelope { e.CallID = call; return e }
+func (e Envelope) text() Envelope          { e.Type = TypeText; return e }
+
+// goldens has every method in every role it plays.
+func goldens() []golden {
+	var all []golden
+	add := func(name string, e Envelope, data any) {
+		e.Data = Encode(data)
+		all = append(all, golden{name, e, data})
+	}
+	add("user-connect.request", request(UserConnect, nil), Connect{DeviceID: "dev23456789abcdefghijklmno", Device: "Ann's laptop", Client: "visavis/0.1.0"})
+	add("user-connect.reply", reply(UserConnect, nil), Connected{Self: ann, Users: []User{echo}, CallID: callID, Server: "visavis-server/0.1.0"})
+	add("user-list.request", request(UserList, nil), nil)
+	add("user-list.reply", reply(UserList, nil), Users{Users: []User{ann, echo}})
+	add("user-list.push", push(UserList, CodeUserList, "", nil), Users{Users: []User{ann}})
+	add("user-online.push", push(UserOnline, CodeUserOnline, annID, nil), UserChange{User: ann})
+	add("user-offline.push", push(UserOffline, CodeUserOffline, annID, nil), UserChange{User: User{ID: annID, Name: "Ann", Kind: KindPerson}})
+	add("message-sendtoall.request", request(MessageSendToAll, nil).text(), Text{Text: "Good morning"})
+	add("message-sendto.request", request(MessageSendTo, nil).to(bobID).text(), Text{Text: line1.Text})
+	add("message-sendto.reply", reply(MessageSendTo, nil).text(), line1)
+	add("message-sendto.push", push(MessageSendTo, CodeChat, annID, nil).to(bobID).text(), line1)
+	add("message-history.request", request(MessageHistory, nil), History{With: bobID, Before: 8, Limit: 50})
+	add("message-history.reply", reply(MessageHistory, nil), Messages{Messages: []ChatMessage{line1}})
+	add("call-invite.request", request(CallInvite, nil).to(bobID).in(callID), Invite{Video: true})
+	add("call-invite.reply", reply(CallInvite, nil).in(callID), Invited{})
+	add("call-invite.merged", reply(CallInvite, nil).in(callID), Invited{Merged: "hers3456789abcdefghijklmno", ICEServers: turn, Peer: &ann, Video: true})
+	add("call-invite.push", push(CallInvite, CodeInvite, annID, nil).in(callID), Invite{Video: true, From: &ann, ExpiresMs: 45000})
+	add("call-invite.error", Envelope{Method: CallInvite, Code: CodeError, RequestID: reqID, Message: "You are in a call already."}, Problem{Error: ErrAlreadyInCall})
+	add("call-ringing.request", request(CallRinging, nil).in(callID), nil)
+	add("call-ringing.push", push(CallRinging, CodeRinging, bobID, nil).in(callID), Ringing{Devices: 2})
+	add("call-accept.request", request(CallAccept, nil).in(callID), Accept{Video: true})
+	add("call-accept.reply", reply(CallAccept, nil).in(callID), Accepted{Video: true, ICEServers: turn})
+	add("call-accept.push", push(CallAccept, CodeAccepted, bobID, nil).in(callID), Accepted{Video: true, ICEServers: turn})
+	add("call-reject.request", request(CallReject, nil).in(callID), Reject{Reason: EndDeclined})
+	add("call-cancel.request", request(CallCancel, nil).in(callID), nil)
+	add("call-hangup.request", request(CallHangup, nil).in(callID), Hangup{Reason: EndConnectionFailed})
+	add("call-ended.push", push(CallEnded, CodeEnded, bobID, nil).in(callID), Ended{Reason: EndHangup, ByID: bobID})
+	add("call-media.request", request(CallMedia, nil).in(callID), Media{Microphone: true, Camera: false})
+	add("call-media.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: false})
+	add("call-report.request", request(CallReport, nil).in(callID), Report{Path: PathRelay, SetupMs: 312})
+	add("message-offer.push", push(MessageOffer, CodeOffer, annID, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"})
+	add("message-answer.push", push(MessageAnswer, CodeAnswer, bobID, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 127.0.0.1\r\n"})
+	add("message-candidate.push", push(MessageCandidate, CodeCandidate, bobID, nil).in(callID),
+		Candidate{Candidate: "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host", SDPMid: &mid, SDPMLineIndex: &line})
+	add("message-offer.request", request(MessageOffer, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"})
+	add("message-answer.request", request(MessageAnswer, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 127.0.0.1\r\n"})
+	add("message-candidate.request", request(MessageCandidate, nil).in(callID), Candidate{})
+	return all
+}
+
+func TestGoldenMessages(t *testing.T) {
+	seen := map[string]bool{}
+	for _, g := range goldens() {
+		t.Run(g.name, func(t *testing.T) {
+			file := filepath.Join("testdata", g.name+".json")
+			seen[file] = true
+			var got bytes.Buffer
+			enc := json.NewEncoder(&got)
+			enc.SetEscapeHTML(false)
+			enc.SetIndent("", "  ")
+			if err := enc.Encode(g.env); err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var a, b any
+			if json.Unmarshal(want, &a) != nil || json.Unmarshal(got.Bytes(), &b) != nil || !reflect.DeepEqual(a, b) {
+				t.Fatalf("%s is\n%s\nand this code writes\n%s", file, want, got.Bytes())
+			}
+			e, err := Parse(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g.data != nil {
+				checkPayload(t, e, g.data)
+			}
+		})
+	}
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !seen[f] {
+			t.Errorf("%s belongs to no message", f)
+		}
+	}
+}
+
+// checkPayload decodes the envelope's data strictly into the payload's type and compares.
+func checkPayload(t *testing.T, e Envelope, want any) {
+	t.Helper()
+	p := reflect.New(reflect.TypeOf(want))
+	dec := json.NewDecoder(bytes.NewReader(e.Data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(p.Interface()); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(p.Elem().Interface(), want) {
+		t.Errorf("decoded %+v, want %+v", p.Elem().Interface(), want)
+	}
+	if c, ok := p.Elem().Interface().(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	long := strings.Repeat("x", 65)
+	for name, b := range map[string]string{
+		"nothing":       "",
+		"not JSON":      "{",
+		"a list":        "[]",
+		"no method":     `{"type":0}`,
+		"wrong type":    `{"method":7}`,
+		"type 5":        `{"method":"User/List","type":5}`,
+		"long method":   `{"method":"` + long + `"}`,
+		"long call id":  `{"method":"User/List","callId":"` + long + `"}`,
+		"not UTF-8":     "{\"method\":\"\xff\"}",
+		"two messages":  `{"method":"User/List"}{"method":"User/List"}`,
+		"far too large": `{"method":"User/List","message":"` + strings.Repeat("x", MaxMessage) + `"}`,
+		"very deep":     `{"method":"User/List","data":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`,
+	} {
+		if _, err := Parse([]byte(b)); err == nil {
+			t.Errorf("%s: accepted", name)
+		} else if len(err.Error()) > 200 {
+			t.Errorf("%s: the error has %d bytes", name, len(err.Error()))
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	e := func(data string) Envelope { return Envelope{Method: "x", Data: json.RawMessage(data)} }
+	for name, err := range map[string]error{
+		"empty text":        second(Decode[Text](e(`{"text":"  "}`))),
+		"text with a bell":  second(Decode[Text](e(`{"text":"a\u0007"}`))),
+		"long text":         second(Decode[Text](e(`{"text":"` + strings.Repeat("ü", MaxChatRunes+1) + `"}`))),
+		"short device id":   second(Decode[Connect](e(`{"deviceId":"abc"}`))),
+		"odd device id":     second(Decode[Connect](e(`{"deviceId":"aaaaaaaaaaaaaaaaaaaa/../x"}`))),
+		"not SDP":           second(Decode[SDP](e(`{"sdp":"hello"}`))),
+		"huge SDP":          second(Decode[SDP](e(`{"sdp":"v=0` + strings.Repeat("x", MaxSDP) + `"}`))),
+		"two candidates":    second(Decode[Candidate](e(`{"candidate":"a\r\nb"}`))),
+		"made-up reason":    second(Decode[Hangup](e(`{"reason":"declined"}`))),
+		"made-up rejection": second(Decode[Reject](e(`{"reason":"hangup"}`))),
+		"made-up path":      second(Decode[Report](e(`{"path":"carrier pigeon"}`))),
+		"limit":             second(Decode[History](e(`{"limit":100000}`))),
+		"wrong kind":        second(Decode[Media](e(`{"camera":"yes"}`))),
+	} {
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func FuzzParse(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.json")
+	for _, file := range files {
+		if b, err := os.ReadFile(file); err == nil {
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := Parse(b)
+		if err != nil {
+			return
+		}
+		again, err := Parse(Encode(e))
+		if err != nil && len(b) < MaxMessage/8 {
+			t.Fatalf("what was accepted is refused when said again: %v", err)
+		} else if err == nil && again.Method != e.Method {
+			t.Fatal("another method")
+		}
+		_, _ = Decode[Connect](e)
+		_, _ = Decode[SDP](e)
+		_, _ = Decode[Text](e)
+		_, _ = Decode[Candidate](e)
+	})
+}
