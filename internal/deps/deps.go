@@ -8,6 +8,7 @@ import (
 	_ "fyne.io/fyne/v2/app"
 	_ "fyne.io/fyne/v2/lang"
 	_ "fyne.io/fyne/v2/test"
+	_ "github.com/chromedp/chromedp"
 	_ "github.com/gen2brain/malgo"
 	_ "github.com/godbus/dbus/v5"
 	_ "github.com/gorilla/websocket"
