@@ -1,11 +1,13 @@
 package signal
 
-// Event is what a Client tells its owner: a connection change, or a push.
+// Event is what a Client tells its owner, in the order in which it came from the server: a connection change, a push, or
+// the reply to a message given to Client.Send.
 type Event struct {
 	State ClientState
-	// Connected is the reply of User/Connect when State is StateOnline and Push is nil.
+	// Connected is the reply of User/Connect when State is StateOnline and neither Push nor Reply is there.
 	Connected *Connected
 	Push      *Envelope // not nil: a push, and State is StateOnline
+	Reply     *Envelope // not nil: the reply to the Send with its RequestID, and State is StateOnline
 	Err       error     // why it is not online, or why it will not try again
 }
 
@@ -24,6 +26,21 @@ type Error struct {
 	Code    string // one of the Err codes
 	Message string // for people
 	Status  int    // HTTP status; 0 on the socket
+}
+
+// Fail gives the error of an error reply, and nil for every other envelope.
+func (e Envelope) Fail() error {
+	if e.Code != CodeError {
+		return nil
+	}
+	p, _ := Decode[Problem](e)
+	if p.Error == "" {
+		p.Error = ErrInternal
+	}
+	if e.Message == "" {
+		e.Message = "The server refused " + string(e.Method) + " (" + p.Error + ")."
+	}
+	return &Error{Code: p.Error, Message: e.Message}
 }
 
 // Error implements error.
