@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything that can fail: the browser client's own tests, then all Go packages under the race detector, the end-to-end
+# tests with real binaries and real Chromium among them. TEST_ARGS is passed to go test (-run, -v, -short).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export LANG=C.UTF-8
+
+echo "== browser client"
+node --test internal/server/web/
+
+echo "== server without cgo"
+CGO_ENABLED=0 go build -o /dev/null ./cmd/server
+
+# The programs that the end-to-end tests run are built once, here, so that no test's time limit pays for it.
+echo "== programs"
+make --no-print-directory build
+
+echo "== go"
+# shellcheck disable=SC2086
+VISAVIS_BIN="$PWD/bin" go test -race -count=1 -timeout 25m ${TEST_ARGS:-} ./...
