@@ -1,0 +1,168 @@
+// Package relay is the server's STUN and TURN: one address, UDP and TCP, on pion/turn. It hands out credentials that
+// live as long as a call, decides which peers an allocation may talk to, and ends every allocation of a call that is
+// over. The server's hub calls it; it never reads signaling and never knows who is in a call beyond what it is told.
+//
+// pion/turn by itself relays to anything, the host's own loopback included, and stops reading at the first error of a
+// socket. Everything in this package exists because of one or the other: address.go and book.go say where a packet may
+// go, socket.go and stream.go stand between pion and the network.
+package relay
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pion/turn/v5"
+)
+
+// Limits.
+const (
+	maxPerDevice  = 4    // allocations of one device
+	maxPerIP      = 200  // allocations, and TCP connections, from one source address
+	maxStreams    = 4000 // TCP connections
+	maxPeers      = 64   // signalled addresses kept for one call
+	refusalsASec  = 10   // STUN errors sent to one source a second
+	maxDatagram   = 1600 // bytes, pion's buffer; longer datagrams are dropped
+	realm         = "visavis"
+	portTries     = 16 // to find one port that is free for UDP and TCP
+	relayTries    = 128
+	ownAddrsStale = 30 * time.Second
+)
+
+// Server is one relay. Set the fields, Start, Close.
+type Server struct {
+	Listen string // HOST:PORT, for UDP and TCP; port 0 takes one that is free for both
+	// PublicIP is the address peers reach relayed ports at. Zero: the host of Listen, else the address this machine
+	// would use towards the internet, else loopback. Allocations have its address family only.
+	PublicIP netip.Addr
+	// LAN lets allocations talk to private addresses (10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7).
+	LAN bool
+	// PortMin and PortMax bound the relayed ports, both included; zero: any.
+	PortMin, PortMax uint16
+	Secret           []byte // signs credentials; empty: random, so that credentials end with the process
+	Logger           *slog.Logger
+
+	log     *slog.Logger
+	book    *book
+	udp     *socket
+	tcp     *listener
+	turn    *turn.Server
+	running sync.WaitGroup // what pion runs for us and does not wait for
+}
+
+// Start opens the sockets. It fails when the port is taken, the address is not this machine's, or the port range or
+// public address makes no sense.
+func (s *Server) Start() error {
+	s.log = s.Logger
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if (s.PortMin == 0) != (s.PortMax == 0) || s.PortMin > s.PortMax {
+		return fmt.Errorf("relay ports %d to %d are not a range", s.PortMin, s.PortMax)
+	}
+	if len(s.Secret) == 0 {
+		s.Secret = make([]byte, 32)
+		_, _ = rand.Read(s.Secret) // never fails
+	}
+	udp, tcp, err := listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	host := addrPort(udp.LocalAddr()).Addr()
+	public := publicAddr(s.PublicIP, host)
+	s.book = newBook(public, s.LAN)
+	s.udp = newSocket(udp, s.running.Done)
+	s.tcp = newListener(tcp, s.book, &s.running)
+	addresses := &addresses{book: s.book, bind: bindAddr(public, host), min: s.PortMin, max: s.PortMax, running: &s.running}
+	s.running.Add(1) // pion's read loop on the UDP socket
+	s.turn, err = turn.NewServer(turn.ServerConfig{
+		Realm:         realm,
+		AuthHandler:   s.authenticate,
+		QuotaHandler:  s.book.withinQuota,
+		EventHandler:  turn.EventHandler{OnAllocationCreated: s.book.created, OnAllocationDeleted: s.book.deleted},
+		LoggerFactory: quiet{},
+		InboundMTU:    maxDatagram,
+		// With an IPv4 relay address, a client on IPv6 that does not ask for a family gets an IPv4 relay address too.
+		StrictAddressFamily: public.Is4(),
+		PacketConnConfigs: []turn.PacketConnConfig{{
+			PacketConn: s.udp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits,
+		}},
+		ListenerConfigs: []turn.ListenerConfig{{
+			Listener: s.tcp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits,
+		}},
+	})
+	if err != nil {
+		s.running.Done()
+		return errors.Join(fmt.Errorf("start TURN: %w", err), udp.Close(), tcp.Close())
+	}
+	s.log.Debug("relay listens", "address", s.Addr(), "public", public)
+	return nil
+}
+
+// Close ends all allocations and returns when nothing of the relay runs any more.
+func (s *Server) Close() {
+	if s.turn == nil {
+		return
+	}
+	s.book.close()
+	_ = s.turn.Close()
+	s.tcp.closeStreams()
+	s.running.Wait()
+	s.log.Debug("relay closed", "refused", s.book.refused.Load(), "dropped", s.udp.dropped.Load()+s.book.dropped.Load())
+}
+
+// Addr is where it listens for UDP.
+func (s *Server) Addr() netip.AddrPort { return addrPort(s.udp.LocalAddr()) }
+
+// TCPAddr is where it listens for TCP; the port is that of Addr.
+func (s *Server) TCPAddr() netip.AddrPort { return addrPort(s.tcp.Addr()) }
+
+// PublicAddr is the address of relayed ports.
+func (s *Server) PublicAddr() netip.Addr { return s.book.public }
+
+// Allocations is how many there are.
+func (s *Server) Allocations() int { return s.book.allocations() }
+
+// URLs are the entries of an ICE server list, for clients that reach this relay by that name or address.
+func (s *Server) URLs(host string) []string {
+	at := net.JoinHostPort(host, strconv.Itoa(int(s.Addr().Port())))
+	return []string{"stun:" + at, "turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}
+}
+
+// AllowPeer notes an address that a party of the call signalled as its candidate, so that the other party's allocation
+// may talk to it. That matters for private addresses on a relay whose own address is private: a relay with a public
+// address cannot reach them for anybody's good, and two people could else agree to name a neighbour of the server.
+// It never opens loopback, link-local or other special addresses nor those of this machine. Unknown calls are ignored.
+func (s *Server) AllowPeer(callID string, a netip.Addr) { s.book.allowPeer(callID, a) }
+
+// EndCall makes the call's credentials worthless and closes its allocations before it returns.
+func (s *Server) EndCall(callID string) { s.book.endCall(callID) }
+
+// listen opens both sockets on one port. Port 0 is tried again until a port is free for both.
+func listen(address string) (net.PacketConn, net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, nil, fmt.Errorf("relay address %q: %w", address, err)
+	}
+	for try := 1; ; try++ {
+		udp, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
+		if err != nil {
+			return nil, nil, fmt.Errorf("open relay: %w", err)
+		}
+		same := strconv.Itoa(int(addrPort(udp.LocalAddr()).Port()))
+		tcp, err := net.Listen("tcp", net.JoinHostPort(host, same))
+		if err == nil {
+			return udp, tcp, nil
+		}
+		_ = udp.Close()
+		if port != "0" || try == portTries {
+			return nil, nil, fmt.Errorf("open relay: %w", err)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package relay
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/stun/v4"
+)
+
+// Time limits of TCP clients.
+const (
+	firstFrameIn = 10 * time.Second // to the first frame, and between frames while there is no allocation
+	quietFor     = 11 * time.Minute // an allocation not refreshed for 10 minutes is gone
+	writeWithin  = 10 * time.Second // then the client is too slow for a call
+)
+
+// listener is the TCP listener as pion sees it: it survives errors of Accept (pion's loop ends at the first) and bounds
+// the number of connections.
+type listener struct {
+	net.Listener
+	book     *book
+	refusals refusals
+	running  *sync.WaitGroup
+	closed   chan struct{}
+	shut     sync.Once
+
+	mu      sync.Mutex
+	ended   bool
+	streams map[*stream]struct{}
+	perIP   map[netip.Addr]int
+}
+
+func newListener(l net.Listener, b *book, running *sync.WaitGroup) *listener {
+	return &listener{
+		Listener: l, book: b, running: running, closed: make(chan struct{}),
+		streams: map[*stream]struct{}{}, perIP: map[netip.Addr]int{},
+	}
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	for failures := 0; ; {
+		c, err := l.Listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		if err != nil {
+			if failures++; !pause(failures, l.closed) {
+				return nil, net.ErrClosed
+			}
+			continue
+		}
+		failures = 0
+		if s := l.admit(c); s != nil {
+			return s, nil
+		}
+		_ = c.Close()
+	}
+}
+
+func (l *listener) admit(c net.Conn) *stream {
+	from := clientOf(c.RemoteAddr())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended || len(l.streams) >= maxStreams || l.perIP[from.at.Addr()] >= maxPerIP {
+		return nil
+	}
+	s := &stream{Conn: c, in: bufio.NewReaderSize(c, 4096), listener: l, client: from}
+	l.streams[s] = struct{}{}
+	l.perIP[from.at.Addr()]++
+	l.running.Add(1) // pion serves it until it is closed
+	return s
+}
+
+func (l *listener) forget(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.streams, s)
+	if l.perIP[s.client.at.Addr()]--; l.perIP[s.client.at.Addr()] <= 0 {
+		delete(l.perIP, s.client.at.Addr())
+	}
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	l.shut.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// closeStreams ends the connections, which pion leaves open when it closes.
+func (l *listener) closeStreams() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for s := range l.streams {
+		_ = s.Conn.Close() // pion's reader then calls stream.Close
+	}
+}
+
+// stream is one TCP client as pion sees it. Its Read gives one whole frame at a time, because pion's own framing takes
+// the length modulo 65536 (a header that says 65516 makes it loop for ever) and recurses for every piece it reads.
+type stream struct {
+	net.Conn
+	in       *bufio.Reader
+	listener *listener
+	client   client
+	once     sync.Once
+}
+
+var errNotTURN = errors.New("neither STUN nor ChannelData")
+
+// Read gives the next frame; frames that pion could not take are skipped. b has maxDatagram bytes.
+func (s *stream) Read(b []byte) (int, error) {
+	for {
+		wait := firstFrameIn
+		if s.listener.book.hasAllocation(s.client) {
+			wait = quietFor
+		}
+		if err := s.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return 0, err
+		}
+		head, err := s.in.Peek(4)
+		if err != nil {
+			return 0, err
+		}
+		size, err := frameSize(head)
+		if err != nil {
+			return 0, err
+		}
+		if size < len(b) && size < maxDatagram {
+			return s.readFrame(b[:size])
+		}
+		if _, err := s.in.Discard(size); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *stream) readFrame(b []byte) (int, error) {
+	for n := 0; n < len(b); {
+		m, err := s.in.Read(b[n:])
+		if err != nil {
+			return 0, err
+		}
+		n += m
+	}
+	if b[0]>>6 == 0 && !stun.IsMessage(b) {
+		return 0, errNotTURN
+	}
+	return len(b), nil
+}
+
+// frameSize reads the first four bytes of a frame: RFC 8489, section 5, and RFC 8656, section 12.5.
+func frameSize(head []byte) (int, error) {
+	length := int(binary.BigEndian.Uint16(head[2:]))
+	switch {
+	case head[0]>>6 == 0 && length%4 == 0:
+		return 20 + length, nil
+	case head[0]>>4 == 4: // channels 0x4000 to 0x4FFF
+		return 4 + (length+3)&^3, nil
+	}
+	return 0, errNotTURN
+}
+
+// Write sends one message of pion's.
+func (s *stream) Write(b []byte) (int, error) {
+	out, ok := s.listener.refusals.pass(b, s.client.at.Addr(), now())
+	if !ok {
+		return len(b), nil
+	}
+	if err := s.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return 0, err
+	}
+	if _, err := s.Conn.Write(out); err != nil {
+		_ = s.Conn.Close() // what was written may be half a frame
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// Close is called by pion when it has stopped reading.
+func (s *stream) Close() error {
+	err := s.Conn.Close()
+	s.once.Do(func() {
+		s.listener.forget(s)
+		s.listener.running.Done()
+	})
+	return err
+}
