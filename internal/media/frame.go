@@ -30,6 +30,14 @@ type Pool struct {
 	mu            sync.Mutex
 	width, height int
 	free          []*Frame
+	out           int
+}
+
+// Out is how many frames of this pool are held at the moment, for leak tests and statistics.
+func (p *Pool) Out() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out
 }
 
 // Get gives a frame of that size with one reference and undefined content. Odd sizes are rounded down to even.
@@ -43,6 +51,7 @@ func (p *Pool) Get(width, height int) *Frame {
 	if n := len(p.free); n > 0 {
 		f, p.free = p.free[n-1], p.free[:n-1]
 	}
+	p.out++
 	p.mu.Unlock()
 	if f == nil {
 		f = newFrame(width, height)
@@ -50,6 +59,14 @@ func (p *Pool) Get(width, height int) *Frame {
 	}
 	f.refs.Store(1)
 	f.Captured, f.FullRange = time.Time{}, false
+	return f
+}
+
+// NewFrame gives a frame without a pool, black, with one reference. Odd sizes are rounded down to even.
+func NewFrame(width, height int) *Frame {
+	f := newFrame(max(width&^1, 2), max(height&^1, 2))
+	f.refs.Store(1)
+	f.Fill(16, 128, 128)
 	return f
 }
 
@@ -65,7 +82,9 @@ func newFrame(width, height int) *Frame {
 
 // Retain takes one more reference and returns f.
 func (f *Frame) Retain() *Frame {
-	f.refs.Add(1)
+	if f.refs.Add(1) < 2 && f.pool != nil {
+		panic("media: frame retained after its last release")
+	}
 	return f
 }
 
@@ -85,6 +104,7 @@ const poolLimit = 8 // frames kept free; a call has at most four in flight a dir
 func (p *Pool) put(f *Frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.out--
 	if f.Width == p.width && f.Height == p.height && len(p.free) < poolLimit {
 		p.free = append(p.free, f)
 	}

@@ -1,0 +1,84 @@
+#include "shim.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <vpx/vp8dx.h>
+#include <vpx/vpx_decoder.h>
+#include <vpx/vpx_frame_buffer.h>
+
+struct dec {
+	vpx_codec_ctx_t ctx;
+	size_t max_buffer;
+};
+
+/* VP9 may change its size without a key frame; the buffers it asks for are the last place to stop it. */
+static int get_buffer(void *priv, size_t min_size, vpx_codec_frame_buffer_t *fb) {
+	dec *d = priv;
+	if (min_size > d->max_buffer) return -1;
+	if (fb->size < min_size) {
+		free(fb->data);
+		fb->data = calloc(1, min_size); /* libvpx wants it zeroed */
+		fb->size = fb->data ? min_size : 0;
+		if (!fb->data) return -1;
+	}
+	fb->priv = fb->data;
+	return 0;
+}
+
+static int release_buffer(void *priv, vpx_codec_frame_buffer_t *fb) {
+	(void)priv;
+	free(fb->data);
+	fb->data = NULL;
+	fb->size = 0;
+	return 0;
+}
+
+int dec_open(dec **out, int vp8, size_t max_area) {
+	dec *d = calloc(1, sizeof *d);
+	if (!d) return VPX_CODEC_MEM_ERROR;
+	vpx_codec_dec_cfg_t cfg = {.threads = 1};
+	int err = vpx_codec_dec_init(&d->ctx, vp8 ? vpx_codec_vp8_dx() : vpx_codec_vp9_dx(), &cfg, 0);
+	if (err) {
+		free(d);
+		return err;
+	}
+	d->max_buffer = max_area * 2 + (8 << 20); /* 1.5 bytes a pixel and the borders */
+	if (!vp8) err = vpx_codec_set_frame_buffer_functions(&d->ctx, get_buffer, release_buffer, d);
+	if (err) {
+		dec_close(d);
+		return err;
+	}
+	*out = d;
+	return 0;
+}
+
+void dec_close(dec *d) {
+	vpx_codec_destroy(&d->ctx);
+	free(d);
+}
+
+int dec_packet(dec *d, const uint8_t *data, unsigned size, dec_picture *out) {
+	memset(out, 0, sizeof *out);
+	int err = vpx_codec_decode(&d->ctx, data, size, NULL, 0);
+	if (err) return err;
+	vpx_codec_iter_t it = NULL;
+	vpx_image_t *img;
+	while ((img = vpx_codec_get_frame(&d->ctx, &it))) {
+		out->y = img->planes[VPX_PLANE_Y];
+		out->u = img->planes[VPX_PLANE_U];
+		out->v = img->planes[VPX_PLANE_V];
+		out->stride_y = img->stride[VPX_PLANE_Y];
+		out->stride_u = img->stride[VPX_PLANE_U];
+		out->stride_v = img->stride[VPX_PLANE_V];
+		out->width = img->d_w;
+		out->height = img->d_h;
+		out->i420 = img->fmt == VPX_IMG_FMT_I420;
+		out->full_range = img->range == VPX_CR_FULL_RANGE;
+	}
+	return 0;
+}
+
+const char *dec_error(dec *d) {
+	const char *detail = vpx_codec_error_detail(&d->ctx);
+	return detail ? detail : vpx_codec_error(&d->ctx);
+}

@@ -1,0 +1,218 @@
+package vpx
+
+/*
+#cgo pkg-config: vpx
+#cgo CFLAGS: -O2
+#cgo noescape enc_frame
+#cgo nocallback enc_frame
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"visavis.example/internal/media"
+)
+
+// EncoderConfig describes a stream. Codec, Width, Height, FPS and BitrateBps are required.
+type EncoderConfig struct {
+	Codec         Codec
+	Width, Height int
+	FPS           float64 // what is expected, for the first frames and for missing times
+	BitrateBps    int
+	Speed         int // see Codec.Speeds; the sign does not matter, 0 is the codec's default
+	Threads       int // 0: 1, or 2 for VP9 from 720p on when the machine has four cores or more
+}
+
+// Encoder turns frames into packets. Encode and Close belong to one goroutine, the setters to any.
+type Encoder struct {
+	cfg         EncoderConfig
+	c           *C.enc
+	first, last C.enc_settings // of this context: its size cannot grow beyond the first
+	bitrate     atomic.Int64
+	speed       atomic.Int64
+	keyWanted   bool
+	start, end  int64 // pts of the stream's first frame, and of the latest one counted from there
+	scratch     *media.Frame
+	packet      []byte
+}
+
+const (
+	minBitrateBps = 30_000
+	maxBitrateBps = 50_000_000
+)
+
+// NewEncoder opens libvpx; the caller must Close. It fails on a size, rate or codec out of range.
+func NewEncoder(cfg EncoderConfig) (*Encoder, error) {
+	if cfg.Codec != VP8 && cfg.Codec != VP9 {
+		return nil, fmt.Errorf("open video encoder: unknown %v", cfg.Codec)
+	}
+	if cfg.FPS < 1 || cfg.FPS > 240 || math.IsNaN(cfg.FPS) {
+		return nil, fmt.Errorf("open %v encoder: %g frames per second is out of range", cfg.Codec, cfg.FPS)
+	}
+	if cfg.BitrateBps <= 0 {
+		return nil, fmt.Errorf("open %v encoder: bit rate %d is out of range", cfg.Codec, cfg.BitrateBps)
+	}
+	cfg.Width, cfg.Height = cfg.Width&^1, cfg.Height&^1
+	e := &Encoder{cfg: cfg, end: -1}
+	e.SetBitrate(cfg.BitrateBps)
+	e.SetSpeed(cfg.Speed)
+	if err := e.open(cfg.Width, cfg.Height); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// SetBitrate takes effect with the next frame. Rates are kept within 30 kbit/s and 50 Mbit/s.
+func (e *Encoder) SetBitrate(bps int) {
+	e.bitrate.Store(int64(min(max(bps, minBitrateBps), maxBitrateBps)))
+}
+
+// SetSpeed takes effect with the next frame; see EncoderConfig.Speed. Speeds are kept within 4 and 12 (VP8), 5 and 9 (VP9).
+func (e *Encoder) SetSpeed(speed int) {
+	if speed < 0 {
+		speed = -speed
+	}
+	switch {
+	case speed == 0:
+		speed = e.cfg.Codec.defaultSpeed()
+	case e.cfg.Codec == VP8:
+		speed = min(max(speed, 4), 12)
+	default:
+		speed = min(max(speed, 5), 9)
+	}
+	e.speed.Store(int64(speed))
+}
+
+// Encode codes f, captured at pts (a 90 kHz clock of any origin that does not wrap). The packet is valid until the next
+// Encode; it is nil when the rate control dropped the frame. A wish for a key frame outlives a dropped frame. A frame of
+// another size changes the stream's size. A full-range frame is squeezed into limited range first.
+func (e *Encoder) Encode(f *media.Frame, pts int64, forceKey bool) (packet []byte, key bool, err error) {
+	if e.c == nil {
+		return nil, false, fmt.Errorf("encode %v: %w", e.cfg.Codec, ErrClosed)
+	}
+	if err := e.adjust(f.Width, f.Height); err != nil {
+		return nil, false, err
+	}
+	e.keyWanted = e.keyWanted || forceKey
+	f = e.limited(f)
+	at, duration := e.time(pts)
+	var out C.enc_packet
+	if code := C.enc_frame(e.c, bytePtr(f.Y), bytePtr(f.U), bytePtr(f.V), C.int(f.StrideY), C.int(f.StrideUV),
+		C.int64_t(at), C.int64_t(duration), C.int(boolInt(e.keyWanted)), &out); code != 0 {
+		return nil, false, fmt.Errorf("encode %v: %s", e.cfg.Codec, C.GoString(C.enc_error(e.c)))
+	}
+	if out.data == nil {
+		return nil, false, nil
+	}
+	if out.key != 0 {
+		e.keyWanted = false
+	}
+	e.packet = append(e.packet[:0], unsafe.Slice((*byte)(out.data), int(out.size))...)
+	return e.packet, out.key != 0, nil
+}
+
+// Close frees the encoder. More than once does nothing.
+func (e *Encoder) Close() {
+	if e.c != nil {
+		C.enc_close(e.c)
+		e.c = nil
+	}
+}
+
+// limited is f, or a copy of it in limited range.
+func (e *Encoder) limited(f *media.Frame) *media.Frame {
+	if !f.FullRange {
+		return f
+	}
+	if e.scratch == nil || e.scratch.Width != f.Width || e.scratch.Height != f.Height {
+		e.scratch = media.NewFrame(f.Width, f.Height)
+	}
+	e.scratch.CopyLimited(f)
+	return e.scratch
+}
+
+// time gives the frame's place from the first one and its length: libvpx refuses a time that does not grow.
+func (e *Encoder) time(pts int64) (at, duration int64) {
+	nominal := int64(90000 / e.cfg.FPS)
+	if e.end < 0 {
+		e.start, e.end = pts, 0
+		return 0, nominal
+	}
+	at = pts - e.start
+	if at <= e.end {
+		at = e.end + nominal
+	}
+	duration = min(at-e.end, 10*nominal)
+	e.end = at
+	return at, duration
+}
+
+func (e *Encoder) settings(width, height int) C.enc_settings {
+	s := C.enc_settings{
+		vp8: C.int(boolInt(e.cfg.Codec == VP8)), width: C.int(width), height: C.int(height),
+		kbps: C.int(e.bitrate.Load() / 1000), speed: C.int(e.speed.Load()), threads: C.int(e.threads(width, height)),
+	}
+	if e.cfg.Codec == VP8 {
+		s.speed = -s.speed // positive values let VP8 choose by itself
+	}
+	return s
+}
+
+func (e *Encoder) threads(width, height int) int {
+	switch {
+	case e.cfg.Threads > 0:
+		return min(e.cfg.Threads, 2)
+	case e.cfg.Codec == VP9 && width*height >= 1280*720 && runtime.NumCPU() >= 4:
+		return 2
+	}
+	return 1 // VP8's threads wait in a spin: 4 to 6 times the CPU on a busy machine
+}
+
+func (e *Encoder) open(width, height int) error {
+	if err := checkSize(width, height); err != nil {
+		return fmt.Errorf("open %v encoder: %w", e.cfg.Codec, err)
+	}
+	s := e.settings(width, height)
+	if code := C.enc_open(&e.c, &s); code != 0 {
+		e.c = nil
+		return fmt.Errorf("open %v encoder: libvpx error %d", e.cfg.Codec, int(code))
+	}
+	e.first, e.last = s, s
+	return nil
+}
+
+// adjust applies pending rate, speed and size. libvpx shrinks a context but cannot grow it beyond its first size.
+func (e *Encoder) adjust(width, height int) error {
+	s := e.settings(width, height)
+	if s == e.last {
+		return nil
+	}
+	if s.width > e.first.width || s.height > e.first.height || s.threads != e.last.threads {
+		C.enc_close(e.c)
+		e.c, e.end = nil, -1
+		return e.open(width, height)
+	}
+	if err := checkSize(width, height); err != nil {
+		return fmt.Errorf("resize %v encoder: %w", e.cfg.Codec, err)
+	}
+	if code := C.enc_change(e.c, &s); code != 0 {
+		return fmt.Errorf("adjust %v encoder: %s", e.cfg.Codec, C.GoString(C.enc_error(e.c)))
+	}
+	e.last = s
+	return nil
+}
+
+func bytePtr(b []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))) }
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
