@@ -9,10 +9,10 @@ import (
 
 // Signaler is the connection to the server; *signal.Client is the real one.
 type Signaler interface {
-	// Events gives connection changes and pushes in order; it is closed when the client has ended. One reader.
+	// Events gives connection changes, pushes and replies in order; it is closed when the client has ended. One reader.
 	Events() <-chan signal.Event
-	// Request sends and waits for the reply, ctx's end, or the loss of the socket. An error reply is a *signal.Error.
-	Request(ctx context.Context, e signal.Envelope) (signal.Envelope, error)
+	// Send queues one message without waiting, in order; its reply comes as an Event with the same RequestID.
+	Send(e signal.Envelope) error
 	Close()
 }
 
@@ -46,10 +46,11 @@ type Media interface {
 	// MediaNotice. post is called from any goroutine and never blocks.
 	Open(c MediaConfig, post func(MediaEvent)) (Peer, error)
 	Devices() Devices
-	// Ring plays the ringtone (incoming) or ringback until Quiet; Quiet may be called at any time.
-	Ring(incoming bool)
+	// Ring plays the ringtone (incoming) or ringback until Quiet; Quiet may be called at any time. Neither waits for a
+	// device.
+	Ring(incoming bool, s Settings)
 	Quiet()
-	// Preview shows the own camera outside a call; ends by itself when Open is called.
+	// Close ends what still sounds; every goroutine has ended when it returns.
 	Close()
 }
 
@@ -72,7 +73,7 @@ type Peer interface {
 	SetMicrophone(on bool)
 	SetCamera(on bool)     // off closes the device: its light goes out
 	SetScreen(name string) // "" goes back to the camera
-	SetSpeaker(name string)
+	SetDevices(s Settings) // changes to other devices; those that stay the same are left alone
 	// Close lets go of network and devices; every goroutine has ended when it returns. May take up to a second: the
 	// app calls it from a goroutine of its own.
 	Close()
@@ -96,6 +97,9 @@ type (
 		At time.Time
 	}
 	MediaNotice struct{ Text string } // for people: "No camera found"
+	// MediaLacks says that a switch is on with no device behind it: the app turns it off, so that the other is not told
+	// of a picture or a sound that will not come. A MediaNotice says why.
+	MediaLacks struct{ Camera, Microphone, Screen bool }
 )
 
 func (LocalOffer) isMediaEvent()     {}
@@ -108,3 +112,4 @@ func (FirstVideo) isMediaEvent()     {}
 func (FirstAudio) isMediaEvent()     {}
 func (MediaStats) isMediaEvent()     {}
 func (MediaNotice) isMediaEvent()    {}
+func (MediaLacks) isMediaEvent()     {}

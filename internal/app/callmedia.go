@@ -1,0 +1,203 @@
+package app
+
+import (
+	"time"
+
+	"visavis.example/internal/call"
+	"visavis.example/internal/signal"
+)
+
+// SetMicrophone switches the own sound in the current call.
+func (a *App) SetMicrophone(on bool) {
+	a.switched(func(c *Call) { c.Microphone = on }, func(p Peer) { p.SetMicrophone(on) })
+}
+
+// SetCamera switches the own picture; off closes the camera.
+func (a *App) SetCamera(on bool) {
+	a.switched(func(c *Call) { c.Camera = on }, func(p Peer) { p.SetCamera(on) })
+}
+
+// SetScreen shares a screen by the name that Devices gives it, instead of the camera; "" ends sharing.
+func (a *App) SetScreen(name string) {
+	a.switched(func(c *Call) { c.Screen = name != "" }, func(p Peer) { p.SetScreen(name) })
+}
+
+func (a *App) switched(set func(*Call), tell func(Peer)) {
+	a.post(func() {
+		c := &a.snap.Call
+		if !c.Live() {
+			return
+		}
+		was := *c
+		set(c)
+		if *c == was {
+			return
+		}
+		a.changed()
+		if c.HasPeer() {
+			a.toPeer(tell)
+			a.sendMedia()
+		}
+	})
+}
+
+// sendMedia tells the other what the switches say.
+func (a *App) sendMedia() {
+	c := a.snap.Call
+	m := signal.Media{Microphone: c.Microphone, Camera: c.Camera, Screen: c.Screen}
+	a.ask(signal.Envelope{Method: signal.CallMedia, CallID: c.ID, Data: signal.Encode(m)}, nil)
+}
+
+func (a *App) openPeer(f call.OpenPeer) {
+	run, c := a.run, a.snap.Call
+	run.opening = true
+	run.opened = MediaConfig{
+		CallID: f.ID, Offerer: f.Offerer, ICEServers: run.ice, RelayOnly: a.RelayOnly,
+		Microphone: c.Microphone, Camera: c.Camera, Settings: a.snap.Settings,
+	}
+	conf := run.opened
+	a.spawn(func() {
+		p, err := a.Media.Open(conf, func(e MediaEvent) { a.post(func() { a.gotMedia(run, e) }) })
+		a.post(func() { a.peerOpened(run, p, err) })
+	})
+}
+
+func (a *App) peerOpened(run *callRun, p Peer, err error) {
+	run.opening = false
+	if run.closed {
+		if err == nil {
+			a.spawn(p.Close)
+		}
+		return
+	}
+	if err != nil {
+		a.Logger.Error("media not opened", "err", err)
+		a.notice("The connection could not be made: " + err.Error())
+		a.apply(call.PeerFailed{ID: run.opened.CallID})
+		return
+	}
+	run.peer = p
+	for _, f := range run.held {
+		f(p)
+	}
+	run.held = nil
+}
+
+// toPeer does f with the media connection, now or when it is open.
+func (a *App) toPeer(f func(Peer)) {
+	run := a.run
+	switch {
+	case run == nil || run.closed:
+	case run.peer != nil:
+		f(run.peer)
+	case len(run.held) < maxHeld:
+		run.held = append(run.held, f)
+	default:
+		a.Logger.Warn("too much for a media connection that is not open yet")
+	}
+}
+
+// closePeer lets go of the media connection, beside the loop: devices may take their time.
+func (a *App) closePeer() {
+	run := a.run
+	if run == nil || run.closed {
+		return
+	}
+	run.closed, run.held = true, nil
+	if p := run.peer; p != nil {
+		run.peer = nil
+		a.spawn(p.Close)
+	}
+}
+
+// gotMedia is what the media connection of run says.
+func (a *App) gotMedia(run *callRun, e MediaEvent) {
+	if a.run != run || run.closed {
+		return
+	}
+	c := &a.snap.Call
+	switch e := e.(type) {
+	case LocalOffer:
+		a.signalPeer(signal.MessageOffer, signal.SDP{SDP: e.SDP})
+	case LocalAnswer:
+		a.signalPeer(signal.MessageAnswer, signal.SDP{SDP: e.SDP})
+	case LocalCandidate:
+		a.signalPeer(signal.MessageCandidate, e.Candidate)
+	case MediaUp:
+		a.mediaUp(e.Path)
+	case MediaDown:
+		a.apply(call.PeerDown{ID: c.ID})
+	case MediaFailed:
+		a.Logger.Warn("media failed", "why", e.Why)
+		a.apply(call.PeerFailed{ID: c.ID})
+	case FirstVideo:
+		a.firstMedia(Event{Event: "first-remote-frame", Width: e.Width, Height: e.Height})
+	case FirstAudio:
+		a.firstMedia(Event{Event: "first-remote-audio"})
+	case MediaStats:
+		if e.Path == signal.PathUnknown {
+			e.Path = c.Quality.Path
+		}
+		c.Quality = e.Quality
+		a.tellCall(Event{Event: "stats", Stats: statsOf(e.Quality)})
+		a.changed()
+	case MediaNotice:
+		a.notice(e.Text)
+	case MediaLacks:
+		a.lacks(e)
+	}
+}
+
+func (a *App) lacks(e MediaLacks) {
+	c := &a.snap.Call
+	was := *c
+	c.Camera = c.Camera && !e.Camera
+	c.Microphone = c.Microphone && !e.Microphone
+	c.Screen = c.Screen && !e.Screen
+	if *c != was {
+		a.changed()
+		a.sendMedia()
+	}
+}
+
+func (a *App) mediaUp(path signal.Path) {
+	c := &a.snap.Call
+	moved := c.Quality.Path != path
+	c.Quality.Path = path
+	a.changed()
+	a.apply(call.PeerUp{ID: c.ID})
+	if moved {
+		a.report()
+	}
+}
+
+func (a *App) firstMedia(e Event) {
+	if a.run.setupMs == 0 {
+		a.run.setupMs = max(time.Since(a.run.accepted).Milliseconds(), 1)
+		a.report()
+	}
+	e.SetupMs = a.run.setupMs
+	a.tellCall(e)
+}
+
+// report tells the server how media travels, for the record.
+func (a *App) report() {
+	c := a.snap.Call
+	r := signal.Report{Path: c.Quality.Path, SetupMs: a.run.setupMs}
+	a.ask(signal.Envelope{Method: signal.CallReport, CallID: c.ID, Data: signal.Encode(r)}, nil)
+}
+
+// signalPeer sends a description or a candidate to the other's device.
+func (a *App) signalPeer(m signal.Method, data any) {
+	id := a.snap.Call.ID
+	run := a.run
+	a.insist(signal.Envelope{Method: m, CallID: id, Data: signal.Encode(data)}, func(_ signal.Envelope, err error) {
+		if a.run != run || run.closed || err == nil {
+			return
+		}
+		a.Logger.Debug("not passed on", "method", m, "err", err)
+		if signal.IsCode(err, signal.ErrNotInCall) {
+			a.lookUpEnd(id)
+		}
+	})
+}

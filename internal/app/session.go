@@ -1,0 +1,299 @@
+package app
+
+import (
+	"context"
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"visavis.example/internal/call"
+	"visavis.example/internal/signal"
+)
+
+// session is one signed-in stay at a server.
+type session struct {
+	server, name, token string
+	accounts            Accounts
+	signaler            Signaler
+	greeted             bool // has been online once
+}
+
+// SignIn signs in with a password, which is not kept.
+func (a *App) SignIn(server, name, password string) { a.enterWith(server, name, password, Accounts.Login) }
+
+// SignUp makes an account and signs in.
+func (a *App) SignUp(server, name, password string) {
+	a.enterWith(server, name, password, Accounts.Register)
+}
+
+// SignOut hangs up, ends the session at the server and forgets its token.
+func (a *App) SignOut() {
+	a.post(func() {
+		if a.sess == nil {
+			return
+		}
+		a.apply(call.Hangup{})
+		a.whenQuiet(a.leave)
+	})
+}
+
+// logIn is Accounts.Login or Accounts.Register.
+type logIn func(Accounts, context.Context, signal.Register) (signal.SignedIn, error)
+
+func (a *App) enterWith(server, name, password string, how logIn) {
+	a.post(func() {
+		if a.snap.SigningIn && a.sess == nil && a.signIn > 0 {
+			return // one at a time
+		}
+		if a.sess != nil {
+			a.apply(call.Hangup{})
+			a.dropSession()
+		}
+		a.signIn++
+		n := a.signIn
+		a.snap.SigningIn, a.snap.SignInError, a.snap.Server = true, "", server
+		a.changed()
+		r := signal.Register{Name: strings.TrimSpace(name), Password: password, Device: a.Device}
+		a.spawn(func() {
+			accounts, err := a.Dialer.Accounts(server)
+			var in signal.SignedIn
+			if err == nil {
+				in, err = how(accounts, a.ctx, r)
+			}
+			a.post(func() { a.entered(n, accounts, server, in, err) })
+		})
+	})
+}
+
+func (a *App) entered(n int, accounts Accounts, server string, in signal.SignedIn, err error) {
+	if n != a.signIn || a.closing {
+		return
+	}
+	a.snap.SigningIn = false
+	a.changed()
+	if err != nil {
+		a.signInFailed(err)
+		return
+	}
+	s := a.snap.Settings
+	s.Server, s.Name = server, in.User.Name
+	a.keepSettings(s)
+	a.keepToken(server, in.User.Name, in.Token)
+	a.snap.Self = in.User
+	a.connect(&session{server: server, name: in.User.Name, token: in.Token, accounts: accounts})
+}
+
+func (a *App) signInFailed(err error) {
+	a.snap.SigningIn, a.snap.SignInError = false, words(err)
+	a.tell(Event{Event: "sign-in-failed", Text: a.snap.SignInError})
+	a.changed()
+}
+
+// resume signs in with the kept token, if there is one.
+func (a *App) resume() {
+	server, name := a.snap.Settings.Server, a.snap.Settings.Name
+	if a.Secrets == nil || server == "" || name == "" {
+		return
+	}
+	a.snap.SigningIn = true
+	a.shelf.put(func() {
+		token, err := a.Secrets.Get(server, name)
+		a.post(func() {
+			if a.signIn > 0 || a.closing {
+				return // somebody was faster with a password
+			}
+			a.snap.SigningIn = false
+			a.changed()
+			if err != nil || token == "" {
+				return
+			}
+			accounts, err := a.Dialer.Accounts(server)
+			if err != nil {
+				a.signInFailed(err)
+				return
+			}
+			a.snap.Self = signal.User{Name: name}
+			a.connect(&session{server: server, name: name, token: token, accounts: accounts})
+		})
+	})
+}
+
+func (a *App) connect(s *session) {
+	hello := signal.Connect{DeviceID: a.deviceID, Device: clip(a.Device), Client: clip(a.Client)}
+	signaler, err := a.Dialer.Connect(s.server, s.token, hello)
+	if err != nil {
+		a.signInFailed(err)
+		return
+	}
+	s.signaler = signaler
+	a.sess = s
+	a.snap.Link, a.snap.LinkNote, a.snap.Server = Connecting, "", s.server
+	a.changed()
+}
+
+func clip(s string) string {
+	if len(s) <= signal.MaxDevice {
+		return s
+	}
+	return strings.ToValidUTF8(s[:signal.MaxDevice], "")
+}
+
+// leave ends the session at the server and here.
+func (a *App) leave() {
+	if a.sess == nil {
+		return
+	}
+	s := a.sess
+	a.forgetToken(s.server, s.name)
+	a.spawn(func() {
+		if err := s.accounts.Logout(a.ctx, s.token); err != nil {
+			a.Logger.Info("signed out here only", "err", err)
+		}
+	})
+	a.dropSession()
+}
+
+// dropSession forgets the session and all that belongs to its person.
+func (a *App) dropSession() {
+	if a.sess == nil {
+		return
+	}
+	if s := a.sess.signaler; s != nil {
+		a.spawn(s.Close)
+	}
+	a.sess = nil
+	a.fail(func(*request) bool { return true }, signal.ErrClosed)
+	clear(a.people)
+	clear(a.unread)
+	clear(a.loaded)
+	a.snap = Snapshot{
+		Server: a.snap.Server, Notices: a.snap.Notices, Settings: a.snap.Settings, Devices: a.snap.Devices, Call: a.snap.Call,
+	}
+	a.changed()
+}
+
+// gotEvent is everything the server and the socket say.
+func (a *App) gotEvent(e signal.Event) {
+	switch {
+	case e.Push != nil:
+		a.gotPush(*e.Push)
+	case e.Reply != nil:
+		a.finish(e.Reply.RequestID, *e.Reply, e.Reply.Fail())
+	case e.State == signal.StateOnline && e.Connected != nil:
+		a.gotOnline(*e.Connected)
+	case e.State == signal.StateConnecting:
+		a.gotOffline(e.Err)
+	case e.State == signal.StateRefused:
+		a.gotRefused(e.Err)
+	}
+}
+
+func (a *App) gotOnline(c signal.Connected) {
+	a.snap.Link, a.snap.LinkNote, a.snap.Self, a.snap.SignInError = Online, "", c.Self, ""
+	a.changed()
+	a.setPeople(c.Users)
+	name := "online"
+	if !a.sess.greeted {
+		a.sess.greeted, name = true, "signed-in"
+	}
+	a.tell(Event{Event: name, User: c.Self.Name})
+	a.checkCall(c.CallID)
+	a.sayAgain(c.CallID)
+	if a.snap.Call.HasPeer() {
+		a.sendMedia()
+	}
+	a.refreshChats()
+	a.loadCalls(false)
+}
+
+func (a *App) gotOffline(err error) {
+	note := words(err)
+	if a.snap.Link == Online {
+		a.tell(Event{Event: "offline", Text: note})
+	}
+	a.snap.Link, a.snap.LinkNote = Connecting, note
+	a.changed()
+	a.fail(func(r *request) bool { return !r.again }, signal.ErrLost)
+	a.checkQuiet()
+}
+
+// gotRefused means that the token is worth nothing any more.
+func (a *App) gotRefused(err error) {
+	s := a.sess
+	a.apply(call.Hangup{})
+	a.dropSession()
+	if signal.IsCode(err, signal.ErrUnauthorized) {
+		a.forgetToken(s.server, s.name)
+	}
+	a.signInFailed(err)
+}
+
+// words is what a person is told of an error.
+func words(err error) string {
+	var e *signal.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &e):
+		return e.Message
+	}
+	return "The connection to the server was lost. Trying again…"
+}
+
+// gotPush dispatches what the server says unasked.
+func (a *App) gotPush(e signal.Envelope) {
+	switch e.Code {
+	case signal.CodeUserList:
+		decoded(a, e, func(u signal.Users) { a.setPeople(u.Users) })
+	case signal.CodeUserOnline, signal.CodeUserOffline:
+		decoded(a, e, func(c signal.UserChange) { a.setPerson(c.User) })
+	case signal.CodeChat:
+		decoded(a, e, a.gotChat)
+	default:
+		a.gotCallPush(e)
+	}
+}
+
+// decoded hands on a push's data, or logs that it is not what it should be.
+func decoded[T any](a *App, e signal.Envelope, then func(T)) {
+	v, err := signal.Decode[T](e)
+	if err != nil {
+		a.Logger.Warn("push not understood", "method", e.Method, "err", err)
+		return
+	}
+	then(v)
+}
+
+func (a *App) setPeople(users []signal.User) {
+	clear(a.people)
+	for _, u := range users {
+		a.people[u.ID] = u
+	}
+	a.sortPeople()
+}
+
+func (a *App) setPerson(u signal.User) {
+	a.people[u.ID] = u
+	a.sortPeople()
+}
+
+func (a *App) sortPeople() {
+	list := make([]Person, 0, len(a.people))
+	for id, u := range a.people {
+		if id != a.snap.Self.ID {
+			list = append(list, Person{User: u, Unread: a.unread[id]})
+		}
+	}
+	slices.SortFunc(list, func(x, y Person) int {
+		if x.Online != y.Online {
+			if x.Online {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.ID, y.ID))
+	})
+	a.snap.People = list
+	a.changed()
+}
