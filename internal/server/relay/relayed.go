@@ -31,7 +31,9 @@ func (g *addresses) AllocateListener(turn.AllocateListenerConfig) (net.Listener,
 }
 
 // AllocateConn implements turn.RelayAddressGenerator.
-func (g *addresses) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) { return nil, errNoTCPRelay }
+func (g *addresses) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
+	return nil, errNoTCPRelay
+}
 
 // AllocatePacketConn opens one relayed port. pion asks without a user for EVEN-PORT, by opening and closing up to 128
 // ports; no ICE agent uses that, and it is refused.
