@@ -72,6 +72,8 @@ func (a *App) enter(was, now call.State) {
 		return
 	}
 	switch now.Phase {
+	case call.Dialing:
+		a.tellCall(Event{Event: "dialing", Video: now.Video})
 	case call.RingingOut:
 		a.tellCall(Event{Event: "ringing"})
 	case call.Accepting:
@@ -93,7 +95,7 @@ func (a *App) enter(was, now call.State) {
 		a.tellCall(Event{Event: "reconnecting"})
 	case call.Ended:
 		a.ended()
-	case call.Idle, call.Dialing, call.Incoming:
+	case call.Idle, call.Incoming:
 	}
 }
 

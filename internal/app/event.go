@@ -7,7 +7,7 @@ import (
 )
 
 // Event is one line of what the client does, for scripts and tests: `visavis … --events FILE`. The names in Event are
-// signed-in, sign-in-failed, online, offline, incoming, ringing, accepted, connected, reconnecting, first-remote-frame,
+// signed-in, sign-in-failed, online, offline, dialing, incoming, ringing, accepted, connected, reconnecting, first-remote-frame,
 // first-remote-audio, stats, ended, notice.
 type Event struct {
 	Time    time.Time        `json:"time"`
@@ -17,30 +17,28 @@ type Event struct {
 	Reason  signal.EndReason `json:"reason,omitempty"` // ended
 	Text    string           `json:"text,omitempty"`   // for people: notice, offline, sign-in-failed, ended
 	Video   bool             `json:"video,omitempty"`  // incoming, accepted: the other means to send a picture
-	Path    signal.Path      `json:"path,omitempty"`   // connected
+	Path    signal.Path      `json:"path,omitempty"`   // connected, stats
 	Width   int              `json:"width,omitempty"`  // first-remote-frame, in pixels
 	Height  int              `json:"height,omitempty"`
 	SetupMs int64            `json:"setupMs,omitempty"` // first-remote-…: since the call was accepted
 	Seconds float64          `json:"seconds,omitempty"` // ended: how long media flowed
-	Stats   *Stats           `json:"stats,omitempty"`
+	*Stats                   // stats: its fields are in the same object
 }
 
-// Stats are a second's measurements under the names of W3C webrtc-stats where it has one.
+// Stats are a second's measurements, under the names of W3C webrtc-stats where it has one. What is not said to be sent is
+// about what was received.
 type Stats struct {
-	Path                 signal.Path `json:"path,omitempty"`
-	CurrentRoundTripTime float64     `json:"currentRoundTripTime"` // seconds
-	Codec                string      `json:"codec,omitempty"`
-	Inbound              Flow        `json:"inbound"`
-	Outbound             Flow        `json:"outbound"`
-}
-
-// Flow is one direction.
-type Flow struct {
-	FrameWidth      int     `json:"frameWidth"`
-	FrameHeight     int     `json:"frameHeight"`
-	FramesPerSecond float64 `json:"framesPerSecond"`
-	BitrateKbps     int     `json:"bitrateKbps"`
-	LossPercent     float64 `json:"lossPercent,omitempty"`
+	FramesPerSecond      float64 `json:"framesPerSecond"`
+	FrameWidth           int     `json:"frameWidth"` // pixels
+	FrameHeight          int     `json:"frameHeight"`
+	ReceiveKbps          int     `json:"receiveKbps"`
+	LossPercent          float64 `json:"lossPercent"` // before repair
+	SendFramesPerSecond  float64 `json:"sendFramesPerSecond"`
+	SendFrameWidth       int     `json:"sendFrameWidth"`
+	SendFrameHeight      int     `json:"sendFrameHeight"`
+	SendKbps             int     `json:"sendKbps"`
+	CurrentRoundTripTime float64 `json:"currentRoundTripTime"` // seconds
+	Codec                string  `json:"codec,omitempty"`      // of the picture
 }
 
 // tell hands an event out, with the time and, unless they are set, the current call and the other's name.
@@ -61,8 +59,9 @@ func (a *App) tellCall(e Event) {
 
 func statsOf(q Quality) *Stats {
 	return &Stats{
-		Path: q.Path, CurrentRoundTripTime: q.RTT.Seconds(), Codec: q.VideoCodec,
-		Inbound:  Flow{q.ReceiveSize[0], q.ReceiveSize[1], q.ReceiveFPS, q.ReceiveKbps, q.LossPercent},
-		Outbound: Flow{q.SendSize[0], q.SendSize[1], q.SendFPS, q.SendKbps, 0},
+		FramesPerSecond: q.ReceiveFPS, FrameWidth: q.ReceiveSize[0], FrameHeight: q.ReceiveSize[1],
+		ReceiveKbps: q.ReceiveKbps, LossPercent: q.LossPercent,
+		SendFramesPerSecond: q.SendFPS, SendFrameWidth: q.SendSize[0], SendFrameHeight: q.SendSize[1], SendKbps: q.SendKbps,
+		CurrentRoundTripTime: q.RTT.Seconds(), Codec: q.VideoCodec,
 	}
 }

@@ -1,8 +1,8 @@
 package app
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -20,7 +20,9 @@ type session struct {
 }
 
 // SignIn signs in with a password, which is not kept.
-func (a *App) SignIn(server, name, password string) { a.enterWith(server, name, password, Accounts.Login) }
+func (a *App) SignIn(server, name, password string) {
+	a.enterWith(server, name, password, Accounts.Login)
+}
 
 // SignUp makes an account and signs in.
 func (a *App) SignUp(server, name, password string) {
