@@ -1,0 +1,151 @@
+package capture
+
+import (
+	"math"
+	"time"
+
+	"visavis.example/internal/media"
+)
+
+// Speech is an AudioSource that sounds like a person talking in an unknown language: voiced syllables with a falling and
+// rising pitch, hisses between them, and pauses between phrases. About two thirds of the time there is energy at
+// SpeechHz, and the sound repeats after 12 s exactly.
+type Speech struct {
+	Voice int // different voices for different numbers; 0 is the deepest
+
+	sound  madeSound
+	n      int // samples so far
+	glott  oscillator
+	noise  uint32
+	former [3]resonator
+	hiss   resonator
+}
+
+// SpeechHz is a frequency that Speech always contains while it speaks, softly: what a test listens for.
+const SpeechHz = 1000
+
+// Label names the source.
+func (s *Speech) Label() string { return "Made-up speech" }
+
+// Start begins with a syllable at once.
+func (s *Speech) Start(deliver func(block []int16, at time.Time)) error {
+	s.noise = 0x9e3779b9
+	return s.sound.start(s.fill, deliver)
+}
+
+// Close ends delivery.
+func (s *Speech) Close() error {
+	s.sound.close()
+	return nil
+}
+
+// vowels are the three lowest formants in Hz (Peterson and Barney 1952, rounded).
+var vowels = [...][3]float64{{730, 1090, 2440}, {530, 1840, 2480}, {270, 2290, 3010}, {570, 840, 2410}, {300, 870, 2240}}
+
+// syllable is one line of the score that is spoken over and over.
+type syllable struct {
+	start, length float64 // seconds
+	vowel         int
+	pitch         float64 // against the voice's own
+	hiss          bool    // begins with one
+}
+
+var score, scoreLength = writeScore()
+
+// writeScore makes four phrases of a few syllables, the pitch falling within each.
+func writeScore() ([]syllable, int) {
+	const pause = 0.55
+	var s []syllable
+	t, x := 0.0, uint32(7)
+	for _, count := range [...]int{7, 11, 9, 13} {
+		for i := range count {
+			x = x*1664525 + 1013904223
+			length := 0.16 + 0.10*float64(x>>24)/255
+			fall := 1.22 - 0.40*float64(i)/float64(count)
+			s = append(s, syllable{t, length, int(x >> 16 % uint32(len(vowels))), fall, x>>12&3 == 0})
+			t += length + 0.02
+		}
+		t += pause
+	}
+	return s, int(t * media.SampleRate)
+}
+
+func (s *Speech) fill(block []int16) {
+	for i := range block {
+		block[i] = s.next()
+	}
+}
+
+// next is one sample of a source-filter voice: a pulse-like glottal wave through three resonators.
+func (s *Speech) next() int16 {
+	at := s.n % scoreLength
+	t := float64(at) / media.SampleRate
+	s.n++
+	y, ok := speaking(t)
+	if !ok {
+		s.former, s.hiss = [3]resonator{}, resonator{}
+		return 0
+	}
+	phase := (t - y.start) / y.length
+	loud := math.Sin(math.Pi * math.Sqrt(phase)) // quick attack, slow decay
+	base := 105 + 28*float64(s.Voice%5)
+	pitch := base * (y.pitch + 0.06*math.Sin(2*math.Pi*phase)) * (1 + 0.01*math.Sin(2*math.Pi*5*t))
+	source := s.glott.saw(pitch)
+	out := 0.0
+	for i := range s.former {
+		out += s.former[i].next(source, vowels[y.vowel][i], 60+40*float64(i)) / float64(1+i)
+	}
+	if y.hiss && phase < 0.35 {
+		s.noise = s.noise*1664525 + 1013904223
+		out += 0.25 * s.hiss.next(float64(int32(s.noise))/math.MaxInt32, 5200, 1800)
+	}
+	out = 0.55*math.Tanh(1.6*out) + 0.09*math.Sin(2*math.Pi*SpeechHz*float64(s.n)/media.SampleRate)
+	return int16(17000 * loud * out)
+}
+
+func speaking(t float64) (syllable, bool) {
+	for _, y := range score {
+		if t >= y.start && t < y.start+y.length {
+			return y, true
+		}
+	}
+	return syllable{}, false
+}
+
+// oscillator keeps its phase when the pitch changes.
+type oscillator struct{ phase float64 }
+
+func (o *oscillator) advance(hz float64) float64 {
+	_, o.phase = math.Modf(o.phase + hz/media.SampleRate)
+	return o.phase
+}
+
+func (o *oscillator) next(hz float64) float64 { return math.Sin(2 * math.Pi * o.advance(hz)) }
+
+// saw falls from 1 to -1, with its corner rounded so that little is aliased.
+func (o *oscillator) saw(hz float64) float64 {
+	p := o.advance(hz)
+	if edge := 3 * hz / media.SampleRate; p < edge {
+		return -1 + 2*p/edge
+	}
+	return 1 - 2*p
+}
+
+// resonator is a two-pole band-pass of unit gain at its centre (Klatt 1980).
+type resonator struct {
+	y1, y2  float64
+	hz      float64 // what a, b, c are for: one pair of hz and width per resonator and syllable
+	a, b, c float64
+}
+
+func (r *resonator) next(x, hz, width float64) float64 {
+	if r.hz != hz {
+		e := math.Exp(-math.Pi * width / media.SampleRate)
+		turn := 2 * math.Pi * hz / media.SampleRate
+		r.hz, r.b, r.c = hz, 2*e*math.Cos(turn), -e*e
+		r.a = (1 - e) * math.Sqrt(1+e*e-2*e*math.Cos(2*turn))
+	}
+	y := r.a*x + r.b*r.y1 + r.c*r.y2
+	r.y1, r.y2 = y, r.y1
+	return y
+}
