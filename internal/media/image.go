@@ -104,19 +104,26 @@ func FromRGBA(pool *Pool, src *image.RGBA) (*Frame, error) {
 	return f, nil
 }
 
-// rgbaRows converts two rows of pixels a and b into two of luma and one of each chroma.
+// rgbaRows converts two rows of pixels a and b into two of luma and one of each chroma: 2x2 pixels at a time, one 16-bit
+// lane each, in the order a0 b0 a1 b1.
 func rgbaRows(ya, yb, u, v, a, b []byte) {
+	const (
+		low   = 0x000000ff000000ff
+		each  = 0x0001000100010001
+		round = (16<<8 + 128) * each
+	)
 	v = v[:len(u)]
 	for x := range u {
 		p, q := binary.LittleEndian.Uint64(a[8*x:]), binary.LittleEndian.Uint64(b[8*x:])
-		p0, p1, q0, q1 := uint32(p), uint32(p>>32), uint32(q), uint32(q>>32)
-		ya[2*x], ya[2*x+1] = luma(p0), luma(p1)
-		yb[2*x], yb[2*x+1] = luma(q0), luma(q1)
-		rb := p0&0xff00ff + p1&0xff00ff + q0&0xff00ff + q1&0xff00ff
-		green := int32(p0>>8&255 + p1>>8&255 + q0>>8&255 + q1>>8&255)
-		red, blue := int32(rb&0xffff), int32(rb>>16)
-		u[x] = byte((-38*red - 74*green + 112*blue + 128<<10 + 512) >> 10)
-		v[x] = byte((112*red - 94*green - 18*blue + 128<<10 + 512) >> 10)
+		red := p&low | q&low<<16
+		green := p>>8&low | q>>8&low<<16
+		blue := p>>16&low | q>>16&low<<16
+		l := (66*red + 129*green + 25*blue + round) >> 8 // at most 60324 before the shift
+		ya[2*x], ya[2*x+1] = byte(l), byte(l>>32)
+		yb[2*x], yb[2*x+1] = byte(l>>16), byte(l>>48)
+		r, g, b := int32(red*each>>48), int32(green*each>>48), int32(blue*each>>48) // sums of four
+		u[x] = byte((-38*r - 74*g + 112*b + 128<<10 + 512) >> 10)
+		v[x] = byte((112*r - 94*g - 18*b + 128<<10 + 512) >> 10)
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 // in both.
 func DrawMarker(f *Frame, id uint8, n uint16) {
 	bits := uint32(id)<<24 | uint32(n)<<8 | uint32(markerCheck(id, n))
-	top := (f.Height - f.Height/12) &^ 1
+	top := (f.Height - max(f.Height/12, 2)) &^ 1
 	row := f.Y[top*f.StrideY:][:f.Width]
 	for i := range markerCells {
 		v := byte(markerBlack)
@@ -39,9 +39,8 @@ func DrawMarker(f *Frame, id uint8, n uint16) {
 // ReadMarker finds what DrawMarker painted; ok is false when the check does not match, as in any other picture (but for
 // one in 256). An all-black and an all-white band are never a marker.
 func ReadMarker(f *Frame) (id uint8, n uint16, ok bool) {
-	half := max(f.Width/markerCells/4, f.Height/12/4) // half a patch: the middle of the cell, away from blurred edges
-	halfX, halfY := min(half, f.Width/markerCells/4), min(half, f.Height/12/4)
-	cy := f.Height - f.Height/24
+	halfX, halfY := f.Width/markerCells/4, f.Height/12/4 // the middle of the cell, away from blurred edges
+	cy := min(f.Height-f.Height/24, f.Height-1)
 	var bits uint32
 	for i := range markerCells {
 		cx := (2*i + 1) * f.Width / (2 * markerCells)

@@ -26,23 +26,16 @@ func Scale(dst, src *Frame) {
 	s.plane(view{dst.V[y*dst.StrideUV+x:], dst.StrideUV, w, h}, view{src.V, src.StrideUV, sw, sh})
 }
 
-// Fit is the largest even size of src's aspect within a box; a box that is off by under two pixels is filled.
+// Fit is the even size nearest to src's aspect that fits into a box.
 func Fit(boxW, boxH, srcW, srcH int) (w, h int) {
 	return fit(max(boxW&^1, 2), max(boxH&^1, 2), srcW, srcH)
 }
 
 func fit(boxW, boxH, srcW, srcH int) (w, h int) {
-	w, h = boxW, (boxW*srcH+srcW/2)/srcW
-	if h > boxH {
-		w, h = (boxH*srcW+srcH/2)/srcH, boxH
+	if boxW*srcH <= boxH*srcW {
+		return boxW, max((boxW*srcH+srcW)/(2*srcW)*2, 2)
 	}
-	if boxW-w < 2 {
-		w = boxW
-	}
-	if boxH-h < 2 {
-		h = boxH
-	}
-	return max(w&^1, 2), max(h&^1, 2)
+	return max((boxH*srcW+srcH)/(2*srcH)*2, 2), boxH
 }
 
 // bars blackens what the picture at x, y, w, h leaves free.
@@ -183,8 +176,8 @@ func mixRows(o, a, b []byte, f uint64) {
 func mixColumns(o, row []byte, tab []uint32) {
 	tab = tab[:len(o)]
 	for x, t := range tab {
-		i, f := t>>8, t&255
-		pair := row[i : i+2 : i+2]
-		o[x] = byte((uint32(pair[0])*(256-f) + uint32(pair[1])*f + 128) >> 8)
+		pair := uint32(binary.LittleEndian.Uint16(row[t>>8:]))
+		a := pair & 255
+		o[x] = byte((a<<8 + (pair>>8-a)*(t&255) + 128) >> 8) // the difference may wrap; the sum wraps back
 	}
 }
