@@ -1,0 +1,285 @@
+// Package accounts decides who somebody is: registration, login, sessions, and the limits that keep strangers from
+// guessing passwords or using up the server with them. Package server calls it for every HTTP request and every socket;
+// it keeps users and sessions in package store. It never sees a call and never logs a password or a token.
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"visavis.example/internal/server/limit"
+	"visavis.example/internal/server/store"
+	"visavis.example/internal/signal"
+)
+
+// Session lifetimes: one ends IdleLife after its last use and AbsoluteLife after sign-in, whichever comes first.
+const (
+	IdleLife     = 30 * 24 * time.Hour
+	AbsoluteLife = 180 * 24 * time.Hour
+)
+
+const (
+	maxSessions = 50 // a user's; the oldest go
+	touchEvery  = time.Hour
+	tokenPrefix = "vc1_"
+)
+
+// Limits are how often strangers may try. Zero fields take the default's.
+type Limits struct {
+	LoginPerAccountAndNet limit.Rate // guesses at one account from one network (/24, /64)
+	LoginPerAccount       limit.Rate // and from everywhere together: never a hard lock
+	LoginPerNet           limit.Rate // logins at any account from one network
+	RegisterPerNet        limit.Rate // new accounts from one network
+}
+
+// DefaultLimits: five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
+// owner out, because what it uses up from its own network is not taken from the owner's.
+var DefaultLimits = Limits{
+	LoginPerAccountAndNet: limit.Rate{Burst: 5, Every: 30 * time.Second},
+	LoginPerAccount:       limit.Rate{Burst: 50, Every: 10 * time.Second},
+	LoginPerNet:           limit.Rate{Burst: 20, Every: 3 * time.Second},
+	RegisterPerNet:        limit.Rate{Burst: 30, Every: 10 * time.Second},
+}
+
+// Refused is why an account request fails, in words and codes that may cross the wire.
+type Refused struct {
+	Failure    signal.Failure
+	Status     int           // of HTTP
+	RetryAfter time.Duration // 0: trying again later would not help
+}
+
+// Error implements error.
+func (r *Refused) Error() string { return r.Failure.Message }
+
+func refuse(status int, code, message string) *Refused {
+	return &Refused{Failure: signal.Failure{Error: code, Message: message}, Status: status}
+}
+
+// ErrUnauthorized is the answer to a missing, unknown or ended session.
+var ErrUnauthorized error = refuse(http.StatusUnauthorized, signal.ErrUnauthorized, "Please sign in.")
+
+// Accounts answers who somebody is. Its zero limits and work are the defaults.
+type Accounts struct {
+	Store  *store.Store
+	Limits Limits
+	Work   Work // what one password costs
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
+
+	byAccountNet, byAccount, byNet, register limit.Table
+	hash                                     hasher
+}
+
+// Session is a signed-in device.
+type Session struct {
+	ID      string // not the token: what the store knows it by
+	User    signal.User
+	Device  string
+	Expires time.Time // at the latest
+}
+
+// Start fills in defaults and forgets sessions that have ended.
+func (a *Accounts) Start(ctx context.Context) error {
+	if a.Now == nil {
+		a.Now = time.Now
+	}
+	d, l := DefaultLimits, a.Limits
+	for _, t := range []struct {
+		table     *limit.Table
+		want, def limit.Rate
+	}{
+		{&a.byAccountNet, l.LoginPerAccountAndNet, d.LoginPerAccountAndNet},
+		{&a.byAccount, l.LoginPerAccount, d.LoginPerAccount},
+		{&a.byNet, l.LoginPerNet, d.LoginPerNet},
+		{&a.register, l.RegisterPerNet, d.RegisterPerNet},
+	} {
+		if t.table.Rate = t.want; t.want == (limit.Rate{}) {
+			t.table.Rate = t.def
+		}
+	}
+	a.hash.start(a.Work)
+	return a.Purge(ctx)
+}
+
+// Purge forgets sessions that have ended; call it now and then.
+func (a *Accounts) Purge(ctx context.Context) error {
+	now := a.Now()
+	_, err := a.Store.PurgeSessions(ctx, now.Add(-AbsoluteLife), now.Add(-IdleLife))
+	return err
+}
+
+// Register makes an account and signs its device in. from is who asks, for the limits.
+func (a *Accounts) Register(ctx context.Context, r signal.Register, from netip.Addr) (signal.User, string, error) {
+	name, key, err := checkName(r.Name)
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	password, err := checkPassword(r.Password, key)
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	device, err := checkDevice(r.Device)
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	if ok, wait := a.register.Take(network(from), a.Now()); !ok {
+		return signal.User{}, "", tooMany(wait)
+	}
+	phc, err := a.hash.make(ctx, password)
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	u := store.User{ID: signal.NewID(), Name: name, NameKey: key, Kind: string(signal.KindPerson), Password: phc, Created: a.Now()}
+	if err := a.Store.AddUser(ctx, u); errors.Is(err, store.ErrNameTaken) {
+		return signal.User{}, "", refuse(http.StatusConflict, signal.ErrNameTaken, "This name is taken. Please choose another.")
+	} else if err != nil {
+		return signal.User{}, "", err
+	}
+	a.Logger.Info("registered", "user", u.ID)
+	token, err := a.newSession(ctx, u, device)
+	return person(u), token, err
+}
+
+// Login signs a device in. A wrong name and a wrong password give the same answer after the same work.
+func (a *Accounts) Login(ctx context.Context, r signal.Register, from netip.Addr) (signal.User, string, error) {
+	device, err := checkDevice(r.Device)
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	key := nameKey(r.Name)
+	refund, err := a.mayLogin(key, network(from))
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	u, err := a.Store.UserByKey(ctx, key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return signal.User{}, "", err
+	}
+	right, old, err := a.hash.check(ctx, prepare(r.Password), u.Password) // an unknown user's hash is empty: equal work
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	if !right {
+		return signal.User{}, "", refuse(http.StatusUnauthorized, signal.ErrWrongPassword, "Wrong name or password.")
+	}
+	refund()
+	if old {
+		a.rehash(ctx, u.ID, r.Password)
+	}
+	token, err := a.newSession(ctx, u, device)
+	if err != nil {
+		return signal.User{}, "", err
+	}
+	a.Logger.Info("signed in", "user", u.ID)
+	return person(u), token, nil
+}
+
+// mayLogin takes from every bucket of a guess; refund gives back those that a right password does not use up.
+func (a *Accounts) mayLogin(key, net string) (refund func(), err error) {
+	now, both := a.Now(), key+"\x00"+net
+	if ok, wait := a.byNet.Take(net, now); !ok {
+		return nil, tooMany(wait)
+	}
+	if ok, wait := a.byAccountNet.Take(both, now); !ok {
+		return nil, tooMany(wait)
+	}
+	if ok, wait := a.byAccount.Take(key, now); !ok {
+		return nil, tooMany(wait)
+	}
+	return func() { a.byAccountNet.Refund(both); a.byAccount.Refund(key) }, nil
+}
+
+// rehash brings an old hash to today's cost; failing is no reason to keep the person out.
+func (a *Accounts) rehash(ctx context.Context, userID, password string) {
+	phc, err := a.hash.make(ctx, prepare(password))
+	if err == nil {
+		err = a.Store.SetPassword(ctx, userID, phc)
+	}
+	if err != nil {
+		a.Logger.Warn("password hash not renewed", "user", userID, "error", err)
+	}
+}
+
+func (a *Accounts) newSession(ctx context.Context, u store.User, device string) (string, error) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails since Go 1.24
+	token, now := tokenPrefix+base64.RawURLEncoding.EncodeToString(secret), a.Now()
+	n := store.Session{ID: sessionID(token), User: u, Device: device, Created: now, Used: now}
+	return token, a.Store.AddSession(ctx, n, maxSessions)
+}
+
+// Authenticate finds the session of a token, or ErrUnauthorized.
+func (a *Accounts) Authenticate(ctx context.Context, token string) (Session, error) {
+	if !strings.HasPrefix(token, tokenPrefix) || len(token) > 128 {
+		return Session{}, ErrUnauthorized
+	}
+	n, err := a.Store.Session(ctx, sessionID(token))
+	if errors.Is(err, store.ErrNotFound) {
+		return Session{}, ErrUnauthorized
+	} else if err != nil {
+		return Session{}, err
+	}
+	now := a.Now()
+	if now.After(n.Created.Add(AbsoluteLife)) || now.After(n.Used.Add(IdleLife)) {
+		return Session{}, ErrUnauthorized
+	}
+	a.touch(ctx, n, now)
+	return Session{ID: n.ID, User: person(n.User), Device: n.Device, Expires: n.Created.Add(AbsoluteLife)}, nil
+}
+
+// touch notes the use, at most once an hour: a write for every request would wear the disk for nothing.
+func (a *Accounts) touch(ctx context.Context, n store.Session, now time.Time) {
+	if now.Sub(n.Used) < touchEvery {
+		return
+	}
+	if err := a.Store.TouchSession(ctx, n.ID, now); err != nil {
+		a.Logger.Warn("use of a session not noted", "user", n.User.ID, "error", err)
+	}
+}
+
+// Logout ends a session.
+func (a *Accounts) Logout(ctx context.Context, s Session) error {
+	if err := a.Store.DeleteSession(ctx, s.ID); err != nil {
+		return err
+	}
+	a.Logger.Info("signed out", "user", s.User.ID)
+	return nil
+}
+
+func sessionID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func person(u store.User) signal.User {
+	return signal.User{ID: u.ID, Name: u.Name, Kind: signal.Kind(u.Kind)}
+}
+
+func tooMany(wait time.Duration) *Refused {
+	r := refuse(http.StatusTooManyRequests, signal.ErrTooMany, "Too many attempts. Please wait a little and try again.")
+	r.RetryAfter = wait
+	return r
+}
+
+// network is what limits count an address by: an IPv4 /24, an IPv6 /64, because one line has that many for itself.
+func network(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	bits := 64
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return "unknown"
+	}
+	return p.String()
+}
