@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -158,7 +159,7 @@ func explain(base string, err error) error {
 				"and pass its certificate with --ca: %s", host, print)
 		}
 		return say(ErrCertificate, "The certificate of %s is not good (%v). Its SHA-256 fingerprint is %s.", host, cert.Err, print)
-	case errors.As(err, &plain):
+	case errors.As(err, &plain), errors.Is(err, http.ErrSchemeMismatch):
 		return say(ErrNotVisavis, "%s does not speak HTTPS.", host)
 	case errors.As(err, &dns):
 		return say(ErrUnreachable, "There is no server called %s, or the name cannot be looked up now.", dns.Name)
@@ -166,6 +167,9 @@ func explain(base string, err error) error {
 		return say(ErrUnreachable, "%s does not answer.", host)
 	case errors.As(err, &dialling):
 		return say(ErrUnreachable, "%s cannot be reached: %v. Is the server running?", host, errors.Unwrap(dialling))
+	}
+	if op, ok := errors.AsType[*url.Error](err); ok {
+		err = op.Err // without the method and the address
 	}
 	return say(ErrUnreachable, "%s cannot be reached: %v.", host, err)
 }
