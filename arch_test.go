@@ -27,7 +27,8 @@ var may = map[string][]string{
 	"internal/server":  {"internal/signal"},
 	"internal/testkit": {"internal/signal", "internal/call", "internal/media", "internal/peer", "internal/app", "internal/server"},
 	"internal/e2e":     {"internal/testkit", "internal/signal", "internal/media"},
-	"internal/bench":   {"internal/testkit", "internal/signal", "internal/media", "internal/ui"},
+	"internal/demo":    {"internal/testkit"},
+	"internal/bench":   {"internal/testkit"},
 	"cmd/client":       {"internal/app", "internal/ui", "internal/peer", "internal/media", "internal/signal", "internal/call", "assets"},
 	"cmd/server":       {"internal/server"},
 }
