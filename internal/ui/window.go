@@ -1,0 +1,273 @@
+package ui
+
+import (
+	"sync/atomic"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"visavis.example/internal/app"
+	"visavis.example/internal/call"
+	"visavis.example/internal/ui/theme"
+	"visavis.example/internal/ui/widget"
+)
+
+// Sizes of the window: the start, and the smallest that everything is made for.
+const (
+	startWidth  float32 = 1100
+	startHeight float32 = 700
+	minWidth    float32 = 360
+	minHeight   float32 = 420
+)
+
+// window owns the program's window and its pages, of which one is visible. Everything in it belongs to Fyne's thread.
+type window struct {
+	app  fyne.App
+	win  fyne.Window
+	cfg  Config
+	cmd  Commands
+	mail mailbox
+	now  func() time.Time
+
+	snap     app.Snapshot // the newest shown
+	wasPhase call.Phase
+	wasCall  string
+	look     *theme.Theme
+	tray     bool
+	notify   bool
+
+	signIn *signInPage
+	main   *mainPage
+	call   *callPage
+	ended  *endedPage
+	toasts *toasts
+	ring   *ringWindow
+	root   *fyne.Container
+
+	unsubscribe func()
+	gone        atomic.Bool // the window has closed
+	stopClock   chan struct{}
+	clockEnded  chan struct{}
+}
+
+// newWindow builds everything, without showing it.
+func newWindow(a fyne.App, cfg Config) *window {
+	if cfg.Title == "" {
+		cfg.Title = "Visavis"
+	}
+	w := &window{app: a, cfg: cfg, cmd: cfg.App, now: time.Now, look: &theme.Theme{}}
+	w.mail.show = w.show
+	a.Settings().SetTheme(w.look)
+	w.win = a.NewWindow(cfg.Title)
+	w.win.SetPadded(false) // else the picture has a border
+	w.win.SetMaster()
+	w.signIn = newSignInPage(w)
+	w.main = newMainPage(w)
+	w.call = newCallPage(w)
+	w.ended = newEndedPage(w)
+	w.toasts = newToasts(w)
+	w.ring = newRingWindow(w)
+	w.root = container.New(widget.Layout{
+		Min: func() fyne.Size { return fyne.NewSize(minWidth, minHeight) },
+		Place: func(s fyne.Size) {
+			for _, o := range w.root.Objects {
+				widget.Place(o, 0, 0, s.Width, s.Height)
+			}
+		},
+	}, w.signIn.root, w.main.root, w.call.root, w.ended.root, w.toasts.root)
+	for _, p := range w.root.Objects[1:4] {
+		p.Hide()
+	}
+	w.win.SetContent(w.root)
+	w.win.Resize(fyne.NewSize(orElse(cfg.Width, startWidth), orElse(cfg.Height, startHeight)))
+	w.win.SetCloseIntercept(w.closeAsked)
+	w.addKeys()
+	if cfg.AttachRemote != nil {
+		cfg.AttachRemote(w.call.video)
+	}
+	if cfg.AttachSelf != nil {
+		cfg.AttachSelf(w.call.self)
+	}
+	w.unsubscribe = cfg.App.Subscribe(w.mail.put)
+	return w
+}
+
+func orElse(v, other float32) float32 {
+	if v > 0 {
+		return v
+	}
+	return other
+}
+
+// show draws s: which page, and what is on it.
+func (w *window) show(s app.Snapshot) {
+	was := w.snap
+	w.snap = s
+	w.setTheme(s.Settings.Theme)
+	w.endQuietly(s.Call)
+	w.announce(was, s)
+	page := w.page(s)
+	w.signIn.show(s)
+	if s.Link != app.SignedOut {
+		w.main.show(s)
+	}
+	w.call.show(s, page == w.call.root)
+	w.ended.show(s)
+	w.toasts.show(s.Notices)
+	w.ring.show(s)
+	for _, p := range w.root.Objects[:4] {
+		if p == page {
+			p.Show()
+		} else {
+			p.Hide()
+		}
+	}
+	if page != w.call.root && w.win.FullScreen() {
+		w.win.SetFullScreen(false)
+	}
+	if page == w.call.root && w.wasPhase == call.Incoming && s.Call.Phase != call.Incoming {
+		w.raise() // accepted in the ringing window
+	}
+	w.wasPhase, w.wasCall = s.Call.Phase, s.Call.ID
+}
+
+func (w *window) page(s app.Snapshot) fyne.CanvasObject {
+	switch s.Call.Phase {
+	case call.Dialing, call.RingingOut, call.Accepting, call.Connecting, call.Active, call.Reconnecting:
+		return w.call.root
+	case call.Ended:
+		if !w.quiet(s.Call) {
+			return w.ended.root
+		}
+	case call.Idle, call.Incoming:
+	}
+	if s.Link == app.SignedOut {
+		return w.signIn.root
+	}
+	return w.main.root
+}
+
+// quiet says whether the end of a call needs no page: one that only rang here, where a line on the main page will do.
+func (w *window) quiet(c app.Call) bool {
+	return c.Phase == call.Ended && !c.Outgoing && c.ID == w.ring.onlyRang
+}
+
+// endQuietly leaves a note in place of a page and dismisses.
+func (w *window) endQuietly(c app.Call) {
+	if !w.quiet(c) {
+		return
+	}
+	if c.Reason != "declined" {
+		words, _ := endWords(c)
+		w.toasts.add(words)
+	}
+	w.cmd.Dismiss()
+}
+
+func (w *window) setTheme(choice string) {
+	if choice != w.look.Choice {
+		w.look = &theme.Theme{Choice: choice}
+		w.app.Settings().SetTheme(w.look)
+	}
+}
+
+// raise brings the window to the person.
+func (w *window) raise() {
+	w.win.Show()
+	w.win.RequestFocus()
+}
+
+// closeAsked: with a tray the window hides and calls still come in; without one nobody could bring it back.
+func (w *window) closeAsked() {
+	if w.tray && !w.snap.Call.Live() {
+		w.win.Hide()
+		return
+	}
+	w.quit()
+}
+
+func (w *window) quit() {
+	if w.gone.CompareAndSwap(false, true) {
+		w.mail.closed.Store(true)
+		w.call.video.Stop()
+		w.call.self.Stop()
+		w.ring.close()
+		w.win.Close()
+		w.app.Quit()
+	}
+}
+
+// run starts what needs a real window: the clock, the desktop, the news that it is open.
+func (w *window) run() {
+	w.stopClock, w.clockEnded = make(chan struct{}), make(chan struct{})
+	go w.clock()
+	w.app.Lifecycle().SetOnStarted(func() {
+		w.startDesktop()
+		if w.cfg.OnReady != nil {
+			go w.cfg.OnReady(&Handle{w})
+		}
+	})
+}
+
+// clock lets time pass on the call page and for toasts, twice a second, and only when somebody looks at either.
+func (w *window) clock() {
+	defer close(w.clockEnded)
+	t := time.NewTicker(500 * time.Millisecond)
+	defer t.Stop()
+	var queued atomic.Bool
+	for {
+		select {
+		case <-w.stopClock:
+			return
+		case <-t.C:
+			if !w.gone.Load() && queued.CompareAndSwap(false, true) {
+				fyne.Do(func() {
+					queued.Store(false)
+					w.tick()
+				})
+			}
+		}
+	}
+}
+
+func (w *window) tick() {
+	w.call.tick()
+	w.toasts.tick()
+}
+
+// close ends what was started, after the window has closed.
+func (w *window) close() {
+	w.gone.Store(true)
+	w.mail.closed.Store(true)
+	w.unsubscribe()
+	w.call.video.Stop()
+	w.call.self.Stop()
+	if w.cfg.AttachRemote != nil {
+		w.cfg.AttachRemote(nil)
+	}
+	if w.cfg.AttachSelf != nil {
+		w.cfg.AttachSelf(nil)
+	}
+	if w.stopClock != nil {
+		close(w.stopClock)
+		<-w.clockEnded
+	}
+}
+
+// do and doAndWait run f on Fyne's thread from another goroutine, unless the window has closed.
+func (w *window) do(f func()) {
+	if !w.gone.Load() {
+		fyne.Do(f)
+	}
+}
+
+func (w *window) doAndWait(f func()) {
+	if !w.gone.Load() {
+		fyne.DoAndWait(func() {
+			if !w.gone.Load() {
+				f()
+			}
+		})
+	}
+}
