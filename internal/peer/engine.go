@@ -1,0 +1,175 @@
+package peer
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/transport/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+// codec names a video codec as Config and Stats do.
+type codec string
+
+const (
+	codecNone codec = ""
+	codecVP8  codec = "vp8"
+	codecVP9  codec = "vp9"
+)
+
+// codecOf gives codecNone for what we do not speak.
+func codecOf(mime, fmtp string) codec {
+	switch {
+	case strings.EqualFold(mime, webrtc.MimeTypeVP8):
+		return codecVP8
+	case strings.EqualFold(mime, webrtc.MimeTypeVP9) && (!strings.Contains(fmtp, "profile-id=") || strings.Contains(fmtp, "profile-id=0")):
+		return codecVP9
+	}
+	return codecNone
+}
+
+// Payload types are Chromium's own, so that its answers read like its offers.
+const (
+	payloadOpus   = 111
+	payloadVP8    = 96
+	payloadVP8RTX = 97
+	payloadVP9    = 98
+	payloadVP9RTX = 99
+)
+
+const opusFmtp = "minptime=10;useinbandfec=1"
+
+func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
+	m := &webrtc.MediaEngine{}
+	err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp,
+			RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}},
+		},
+		PayloadType: payloadOpus,
+	}, webrtc.RTPCodecTypeAudio)
+	if err != nil {
+		return nil, fmt.Errorf("register opus: %w", err)
+	}
+	for _, c := range prefer {
+		if err := registerVideo(m, c); err != nil {
+			return nil, fmt.Errorf("register %s: %w", c, err)
+		}
+	}
+	for _, uri := range []string{sdp.SDESMidURI, sdp.TransportCCURI} {
+		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
+			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, kind); err != nil {
+				return nil, fmt.Errorf("register header extension: %w", err)
+			}
+		}
+	}
+	return m, nil
+}
+
+func registerVideo(m *webrtc.MediaEngine, c codec) error {
+	mime, fmtp, pt, rtx := webrtc.MimeTypeVP8, "", webrtc.PayloadType(payloadVP8), webrtc.PayloadType(payloadVP8RTX)
+	if c == codecVP9 {
+		mime, fmtp, pt, rtx = webrtc.MimeTypeVP9, "profile-id=0", payloadVP9, payloadVP9RTX
+	}
+	feedback := []webrtc.RTCPFeedback{
+		{Type: webrtc.TypeRTCPFBTransportCC},
+		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+		{Type: webrtc.TypeRTCPFBNACK},
+		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+	}
+	err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000, SDPFmtpLine: fmtp, RTCPFeedback: feedback},
+		PayloadType:        pt,
+	}, webrtc.RTPCodecTypeVideo)
+	if err != nil {
+		return err
+	}
+	return m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: "apt=" + strconv.Itoa(int(pt))},
+		PayloadType:        rtx,
+	}, webrtc.RTPCodecTypeVideo)
+}
+
+// interceptors are our wire (transport-wide numbers, retransmissions) next to the network, then pion's reports and
+// pion's transport-wide feedback. Left out on purpose: pion's nack generator and responder (they know no round trip,
+// and resend what two requests name twice), its pacers (audio waits behind video) and its per-packet statistics (our
+// own counters say the same).
+func interceptors(w *wire, log pionLog) (*interceptor.Registry, error) {
+	r := &interceptor.Registry{}
+	r.Add(wireFactory{w})
+	receiver, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(log))
+	if err != nil {
+		return nil, fmt.Errorf("receiver reports: %w", err)
+	}
+	r.Add(receiver)
+	sender, err := report.NewSenderInterceptor(report.WithSenderLoggerFactory(log))
+	if err != nil {
+		return nil, fmt.Errorf("sender reports: %w", err)
+	}
+	r.Add(sender)
+	feedback, err := twcc.NewSenderInterceptor(twcc.SendInterval(feedbackEvery), twcc.WithLoggerFactory(log))
+	if err != nil {
+		return nil, fmt.Errorf("transport-wide feedback: %w", err)
+	}
+	r.Add(feedback)
+	return r, nil
+}
+
+const (
+	feedbackEvery = 50 * time.Millisecond // as libwebrtc on a good line
+
+	iceKeepAlive    = time.Second
+	iceDisconnected = 3 * time.Second
+	iceFailed       = 17 * time.Second // after iceDisconnected; the same sum bounds the first attempt
+	restartAfter    = 2 * time.Second  // of being disconnected
+)
+
+// newConnection makes the pion side of a session. The network is the machine's unless net says otherwise.
+func newConnection(c webrtc.Configuration, w *wire, prefer []codec, loopback bool, net transport.Net, log *slog.Logger) (*webrtc.PeerConnection, error) {
+	m, err := mediaEngine(prefer)
+	if err != nil {
+		return nil, err
+	}
+	plog := pionLog{log}
+	r, err := interceptors(w, plog)
+	if err != nil {
+		return nil, err
+	}
+	se := webrtc.SettingEngine{LoggerFactory: plog}
+	se.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	se.SetIncludeLoopbackCandidate(loopback)
+	// Browsers hide host addresses behind .local names when they may not use the camera: those are looked up, ours are
+	// never announced so.
+	se.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
+	// A direct path gets this much of a head start over a relayed one.
+	se.SetRelayAcceptanceMinWait(relayWait(c.ICETransportPolicy))
+	se.SetPrflxAcceptanceMinWait(300 * time.Millisecond)
+	se.SetDTLSRetransmissionInterval(200 * time.Millisecond) // the handshake should survive a lossy line
+	se.SetSRTPReplayProtectionWindow(1024)
+	if net != nil {
+		se.SetNet(net)
+		se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	}
+	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r))
+	pc, err := api.NewPeerConnection(c)
+	if err != nil {
+		return nil, fmt.Errorf("open connection: %w", err)
+	}
+	return pc, nil
+}
+
+func relayWait(p webrtc.ICETransportPolicy) time.Duration {
+	if p == webrtc.ICETransportPolicyRelay {
+		return 0
+	}
+	return time.Second
+}

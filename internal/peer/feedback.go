@@ -1,0 +1,182 @@
+package peer
+
+import (
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// drain reads the RTCP of one sender or receiver until it ends. Every one must be read: interceptors see only what
+// somebody reads.
+func (s *Session) drain(r rtcpReader) {
+	buf := make([]byte, 1600)
+	for failures := 0; failures < maxReadFailures; {
+		n, attributes, err := r.Read(buf)
+		if err != nil {
+			if isEnd(err) {
+				return
+			}
+			failures++
+			continue
+		}
+		failures = 0
+		if attributes == nil {
+			continue
+		}
+		packets, err := attributes.GetRTCPPackets(buf[:n])
+		if err != nil {
+			continue // hostile or broken: dropped
+		}
+		now := time.Now()
+		for _, p := range packets {
+			s.gotRTCP(p, now)
+		}
+	}
+}
+
+// maxReadFailures in a row end a reader: single ones are bad packets, so many are a broken connection.
+const maxReadFailures = 1000
+
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe)
+}
+
+func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
+	switch p := p.(type) {
+	case *rtcp.TransportLayerCC:
+		s.bandwidth.gotFeedback(p, now)
+	case *rtcp.TransportLayerNack:
+		s.wire.gotNACK(p, now, s.rtt.load(), s.bandwidth.target())
+	case *rtcp.PictureLossIndication:
+		if p.MediaSSRC == s.videoOut.track.source() {
+			s.videoOut.keyAsked.Store(true)
+		}
+	case *rtcp.FullIntraRequest:
+		for _, f := range p.FIR {
+			if f.SSRC == s.videoOut.track.source() {
+				s.videoOut.keyAsked.Store(true)
+			}
+		}
+	case *rtcp.ReceiverReport:
+		s.gotReports(p.Reports, now)
+	case *rtcp.SenderReport:
+		s.gotReports(p.Reports, now)
+	}
+}
+
+func (s *Session) gotReports(reports []rtcp.ReceptionReport, now time.Time) {
+	for _, r := range reports {
+		fraction := float64(r.FractionLost) / 256
+		switch r.SSRC {
+		case s.audioOut.track.source():
+			s.audioOut.gotLoss(fraction)
+		case s.videoOut.track.source():
+			s.bandwidth.gotLoss(fraction, now)
+		default:
+			continue
+		}
+		if rtt, ok := roundTrip(r, now); ok {
+			s.gotRTT(rtt)
+		}
+	}
+}
+
+// roundTrip follows RFC 3550 section 6.4.1.
+func roundTrip(r rtcp.ReceptionReport, now time.Time) (time.Duration, bool) {
+	if r.LastSenderReport == 0 {
+		return 0, false
+	}
+	d := int32(ntpMiddle(now) - r.LastSenderReport - r.Delay)
+	rtt := time.Duration(d) * time.Second / 65536
+	return max(rtt, 0), rtt > -50*time.Millisecond && rtt < 10*time.Second
+}
+
+// ntpMiddle gives the middle 32 bits of NTP time: seconds and their 1/65536th.
+func ntpMiddle(t time.Time) uint32 {
+	const epoch = 2208988800 // 1900 to 1970
+	return uint32(t.Unix()+epoch)<<16 | uint32(t.Nanosecond()/1000*65536/1_000_000)
+}
+
+// gotRTT smooths as TCP does (RFC 6298).
+func (s *Session) gotRTT(rtt time.Duration) {
+	if old := s.rtt.load(); old > 0 {
+		rtt = old + (rtt-old)/8
+	}
+	s.rtt.store(max(rtt, time.Millisecond/2))
+}
+
+// gotLoss feeds the error correction of Opus: quickly up, slowly down.
+func (a *audioSender) gotLoss(fraction float64) {
+	percent := int32(math.Ceil(fraction * 100))
+	if old := a.loss.Load(); percent < old {
+		percent = old - max((old-percent)/4, 1)
+	}
+	a.loss.Store(percent)
+}
+
+// bandwidth puts the estimator between feedback, which comes on pion's goroutines, and the senders.
+type bandwidth struct {
+	mu       sync.Mutex
+	e        *estimator
+	wire     *wire
+	use      func(targetBps int)
+	precise  bool // transport-wide feedback comes: reports are not needed
+	arrivals []arrival
+	now      atomic.Int64
+}
+
+func (b *bandwidth) start(s *Session) {
+	b.e = newEstimator(startTargetBps, minTargetBps, s.MaxBitrateBps)
+	b.wire, b.use = s.wire, s.videoOut.setTarget
+	b.set(b.e.targetBps())
+}
+
+func (b *bandwidth) set(bps int) {
+	b.now.Store(int64(bps))
+	b.use(bps)
+}
+
+func (b *bandwidth) target() int { return int(b.now.Load()) }
+
+func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.precise = true
+	b.arrivals = b.wire.gotFeedback(fb, b.arrivals)
+	if len(b.arrivals) > 0 {
+		b.set(b.e.feedback(b.arrivals, now))
+	}
+}
+
+func (b *bandwidth) gotLoss(fraction float64, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.precise {
+		b.set(b.e.reportedLoss(fraction, now))
+	}
+}
+
+// loss is the share of what we sent that did not arrive, 0 to 1.
+func (b *bandwidth) loss() float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.e.lossFraction()
+}
+
+// aptOf gives the payload type that an RTX one repairs.
+func aptOf(p webrtc.RTPCodecParameters) (uint8, bool) {
+	if !strings.EqualFold(p.MimeType, webrtc.MimeTypeRTX) {
+		return 0, false
+	}
+	text, ok := strings.CutPrefix(p.SDPFmtpLine, "apt=")
+	n, err := strconv.ParseUint(text, 10, 7)
+	return uint8(n), ok && err == nil
+}

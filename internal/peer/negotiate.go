@@ -1,0 +1,304 @@
+package peer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// What others send us is bounded before it is looked at.
+const (
+	maxSDP        = 48 << 10
+	maxSections   = 8
+	maxCandidate  = 1024
+	maxCandidates = 256 // in one connection, and kept until the description comes
+)
+
+// talk is the state of the negotiation. The loop owns it.
+type talk struct {
+	described  bool        // the other's description is there
+	early      []Candidate // came before it
+	candidates int
+	up         bool // Connected was said and nothing else since
+	relay      bool
+	wasUp      bool
+	over       bool // Failed was said
+	restart    *time.Timer
+	offered    bool // our offer waits for its answer
+}
+
+// loop owns the negotiation: it runs what was posted, one after the other, until stop is closed.
+func (s *Session) loop() {
+	defer close(s.looped)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	defer func() {
+		if s.talk.restart != nil {
+			s.talk.restart.Stop()
+		}
+	}()
+	var meter statsMeter
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.box.posted():
+			for _, do := range s.box.take() {
+				do()
+			}
+		case now := <-second.C:
+			s.everySecond(&meter, now)
+		}
+	}
+}
+
+// listen registers pion's callbacks; they come on pion's goroutines and only post.
+func (s *Session) listen() {
+	s.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		if c != nil { // nil: there are no more
+			i := c.ToJSON()
+			s.emitLater(LocalCandidate{Candidate{i.Candidate, i.SDPMid, i.SDPMLineIndex}})
+		}
+	})
+	s.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {
+		// Several of these may run at once: what counts is the state when the loop looks.
+		s.box.post(s.connectionChanged)
+	})
+	s.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		s.box.post(func() { s.gotTrack(t, r) })
+	})
+}
+
+// GotOffer takes the other's offer; an Answer event follows, or Failed.
+func (s *Session) GotOffer(sdp string) {
+	s.init()
+	s.box.post(func() { s.guard("offer", func() error { return s.gotOffer(sdp) }) })
+}
+
+// GotAnswer takes the answer to our Offer.
+func (s *Session) GotAnswer(sdp string) {
+	s.init()
+	s.box.post(func() { s.guard("answer", func() error { return s.gotAnswer(sdp) }) })
+}
+
+// GotCandidate takes one of the other's candidates; it may come before the description.
+func (s *Session) GotCandidate(c Candidate) {
+	s.init()
+	s.box.post(func() { s.gotCandidate(c) })
+}
+
+// guard runs one step of the negotiation. What the other sent us is hostile until proven otherwise: no error and no
+// panic of a parser may take the program down.
+func (s *Session) guard(what string, step func() error) {
+	if s.talk.over {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("panic in negotiation", "step", what, "panic", r)
+			s.fail("The other side sent something that we cannot understand.")
+		}
+	}()
+	if err := step(); err != nil {
+		s.log.Warn("negotiation failed", "step", what, "err", firstLine(err))
+		s.fail("The two sides could not agree on a connection: " + what + " refused.")
+	}
+}
+
+// firstLine keeps descriptions out of the log: parsers quote what they did not like.
+func firstLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text[:min(len(text), 120)]
+}
+
+func (s *Session) fail(why string) {
+	if s.talk.over {
+		return
+	}
+	s.talk.over, s.talk.up = true, false
+	s.setOpen(false)
+	s.emit(Failed{why})
+}
+
+func checkSDP(sdp string) error {
+	if len(sdp) > maxSDP {
+		return fmt.Errorf("description of %d bytes", len(sdp))
+	}
+	if n := strings.Count(sdp, "\nm="); n == 0 || n > maxSections {
+		return fmt.Errorf("description with %d sections", n)
+	}
+	return nil
+}
+
+func (s *Session) sendOffer(restart bool) {
+	s.guard("own offer", func() error {
+		offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{
+			OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: true}, ICERestart: restart,
+		})
+		if err != nil {
+			return fmt.Errorf("make offer: %w", err)
+		}
+		if err := s.pc.SetLocalDescription(offer); err != nil {
+			return fmt.Errorf("set own offer: %w", err)
+		}
+		s.talk.offered = true
+		if restart {
+			s.talk.described, s.talk.candidates = false, 0 // candidates of the new path wait for its answer
+		}
+		s.emit(Offer{offer.SDP})
+		return nil
+	})
+}
+
+func (s *Session) gotOffer(sdp string) error {
+	if s.Offerer {
+		s.log.Debug("offer ignored: ours counts")
+		return nil
+	}
+	if err := checkSDP(sdp); err != nil {
+		return err
+	}
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: sdp}); err != nil {
+		return fmt.Errorf("set offer: %w", err)
+	}
+	answer, err := s.pc.CreateAnswer(&webrtc.AnswerOptions{OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: true}})
+	if err != nil {
+		return fmt.Errorf("make answer: %w", err)
+	}
+	if err := s.pc.SetLocalDescription(answer); err != nil {
+		return fmt.Errorf("set own answer: %w", err)
+	}
+	s.emit(Answer{answer.SDP})
+	s.talk.candidates = 0
+	s.describe()
+	return nil
+}
+
+func (s *Session) gotAnswer(sdp string) error {
+	if !s.talk.offered {
+		s.log.Debug("answer ignored: nothing was offered")
+		return nil
+	}
+	if err := checkSDP(sdp); err != nil {
+		return err
+	}
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}); err != nil {
+		return fmt.Errorf("set answer: %w", err)
+	}
+	s.talk.offered = false
+	s.describe()
+	return nil
+}
+
+// describe follows a remote description: candidates that came before it are good now.
+func (s *Session) describe() {
+	s.talk.described = true
+	early := s.talk.early
+	s.talk.early = nil
+	for _, c := range early {
+		s.addCandidate(c)
+	}
+}
+
+func (s *Session) gotCandidate(c Candidate) {
+	if s.talk.over || len(c.Candidate) > maxCandidate || s.talk.candidates >= maxCandidates {
+		return
+	}
+	s.talk.candidates++
+	if !s.talk.described {
+		s.talk.early = append(s.talk.early, c)
+		return
+	}
+	s.addCandidate(c)
+}
+
+func (s *Session) addCandidate(c Candidate) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("panic in candidate", "panic", r)
+		}
+	}()
+	err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.Candidate, SDPMid: c.SDPMid, SDPMLineIndex: c.SDPMLineIndex})
+	if err != nil {
+		s.log.Debug("candidate refused", "err", firstLine(err)) // others may do
+	}
+}
+
+// connectionChanged compares what pion says now with what we said last.
+func (s *Session) connectionChanged() {
+	if s.talk.over {
+		return
+	}
+	switch state := s.pc.ConnectionState(); state {
+	case webrtc.PeerConnectionStateConnected:
+		if s.talk.restart != nil {
+			s.talk.restart.Stop()
+		}
+		if !s.talk.up {
+			s.talk.up, s.talk.wasUp, s.talk.relay = true, true, s.relayed()
+			s.setOpen(true)
+			s.emit(Connected{s.talk.relay})
+		}
+	case webrtc.PeerConnectionStateDisconnected:
+		if s.talk.up {
+			s.talk.up = false
+			s.setOpen(false)
+			s.emit(Disconnected{})
+			s.restartLater()
+		}
+	case webrtc.PeerConnectionStateFailed:
+		if s.talk.wasUp {
+			s.fail("The connection was lost.")
+		} else {
+			s.fail("No connection could be made to the other side.")
+		}
+	case webrtc.PeerConnectionStateUnknown, webrtc.PeerConnectionStateNew, webrtc.PeerConnectionStateConnecting, webrtc.PeerConnectionStateClosed:
+	}
+}
+
+// restartLater makes the offerer seek a new path if the old one does not come back by itself.
+func (s *Session) restartLater() {
+	if !s.Offerer {
+		return
+	}
+	s.talk.restart = time.AfterFunc(restartAfter, func() {
+		s.box.post(func() {
+			if !s.talk.up && !s.talk.offered {
+				s.sendOffer(true)
+			}
+		})
+	})
+}
+
+func (s *Session) setOpen(open bool) {
+	s.videoOut.setOpen(open)
+	s.audioOut.open.Store(open)
+}
+
+// relayed says whether media goes through a relay at either end.
+func (s *Session) relayed() bool {
+	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return s.RelayOnly
+	}
+	return pair.Local.Typ == webrtc.ICECandidateTypeRelay || pair.Remote.Typ == webrtc.ICECandidateTypeRelay
+}
+
+// gotTrack takes the first track of each kind; more of them are ignored.
+func (s *Session) gotTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+	s.wg.Go(func() { s.drain(r) })
+	switch t.Kind() {
+	case webrtc.RTPCodecTypeVideo:
+		if s.videoIn.ssrc.CompareAndSwap(0, uint32(t.SSRC())) {
+			s.videoIn.setCodecs(r.GetParameters().Codecs)
+			s.wg.Go(func() { s.videoIn.read(t) })
+		}
+	case webrtc.RTPCodecTypeAudio:
+		if s.audioIn.ssrc.CompareAndSwap(0, uint32(t.SSRC())) {
+			s.wg.Go(func() { s.audioIn.read(t) })
+		}
+	case webrtc.RTPCodecTypeUnknown:
+	}
+}

@@ -1,0 +1,275 @@
+// Package peer is one call's media connection: a pion PeerConnection with the codecs, header extensions and interceptors
+// of our choice, and the pipelines between it and package media's devices. Whoever makes a call (cmd/client, tests)
+// owns a Session, brings it what the other party signalled and sends what its events say. It never talks to the server,
+// never opens a device by name, and never decides who calls whom.
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/transport/v4"
+	"github.com/pion/webrtc/v4"
+
+	"visavis.example/internal/media"
+)
+
+// ICEServer is a STUN or TURN server with what it wants to know.
+type ICEServer struct {
+	URLs                 []string
+	Username, Credential string
+}
+
+// Candidate is one way to reach a party, as RTCIceCandidateInit has it.
+type Candidate struct {
+	Candidate     string
+	SDPMid        *string
+	SDPMLineIndex *uint16
+}
+
+// Session is one media connection. Fill the exported fields, Start, Close; they are not changed after Start. No method
+// but Close waits for anything; all are safe for concurrent use.
+type Session struct {
+	Offerer         bool // we make the offer
+	ICEServers      []ICEServer
+	RelayOnly       bool     // use relay candidates only
+	IncludeLoopback bool     // offer 127.0.0.1 too: for two programs on one machine
+	Codecs          []string // "vp9", "vp8" in order of preference; empty: DefaultCodecs
+	Width, Height   int      // of the pictures sent, at most; 0: 1280x720
+	FPS             float64  // at most; 0: 30
+	MaxBitrateBps   int      // of everything sent; 0: 2.5 Mbit/s
+	Video           media.VideoSink
+	SelfView        media.VideoSink // gets every picture of the own camera
+	Speaker         media.AudioSink // the first one; as if given to SetSpeaker
+	// OnEvent is called from one goroutine and must not block nor call Close.
+	OnEvent func(Event)
+	Logger  *slog.Logger
+
+	network transport.Net // tests only; nil: the machine's
+
+	once   sync.Once
+	box    mailbox
+	stop   chan struct{}
+	looped chan struct{} // closed when the loop has ended; nil: it never began
+	closed sync.Once
+	wg     sync.WaitGroup
+	log    *slog.Logger
+
+	cameras     *keeper[media.VideoSource]
+	microphones *keeper[media.AudioSource]
+	speakers    *keeper[media.AudioSink]
+
+	pc        *webrtc.PeerConnection
+	wire      *wire
+	videoOut  *videoSender
+	audioOut  *audioSender
+	videoIn   *videoReceiver
+	audioIn   *audioReceiver
+	rtt       atomicDuration
+	bandwidth bandwidth
+	muted     atomic.Bool
+	talk      talk // of the loop
+}
+
+// DefaultCodecs is the order of preference when a Session names none.
+var DefaultCodecs = []string{"vp9", "vp8"}
+
+const (
+	startTargetBps = 800_000
+	minTargetBps   = 100_000
+	defaultMaxBps  = 2_500_000
+)
+
+func (s *Session) init() {
+	s.once.Do(func() {
+		s.stop = make(chan struct{})
+		s.log = s.Logger
+		if s.log == nil {
+			s.log = slog.New(slog.DiscardHandler)
+		}
+		if s.Width <= 0 || s.Height <= 0 {
+			s.Width, s.Height = 1280, 720
+		}
+		if s.FPS <= 0 {
+			s.FPS = 30
+		}
+		if s.MaxBitrateBps <= 0 {
+			s.MaxBitrateBps = defaultMaxBps
+		}
+		s.MaxBitrateBps = max(s.MaxBitrateBps, minTargetBps)
+		failed := func(d Device) func(string, error) {
+			return func(label string, err error) { s.emitLater(DeviceFailed{d, label, err}) }
+		}
+		s.cameras = &keeper[media.VideoSource]{
+			wish: newSlot[media.VideoSource](), stop: s.stop, failed: failed(Camera),
+			start: func(d media.VideoSource) error { return s.videoOut.startCamera(d) },
+			gone:  func() { s.videoOut.cameraGone() },
+		}
+		s.microphones = &keeper[media.AudioSource]{
+			wish: newSlot[media.AudioSource](), stop: s.stop, failed: failed(Microphone),
+			start: func(d media.AudioSource) error { return s.audioOut.startMicrophone(d) },
+			gone:  func() {},
+		}
+		s.speakers = &keeper[media.AudioSink]{
+			wish: newSlot[media.AudioSink](), stop: s.stop, failed: failed(Speaker),
+			start: func(d media.AudioSink) error { return s.audioIn.startSpeaker(d) },
+			gone:  func() {},
+		}
+	})
+}
+
+// Start begins negotiation: the Offerer's offer comes as an event. An error leaves nothing running; Close is then still
+// needed for devices that were set.
+func (s *Session) Start() error {
+	s.init()
+	prefer, err := parseCodecs(s.Codecs)
+	if err != nil {
+		return err
+	}
+	stream := fmt.Sprintf("visavis-%08x", rand.Uint32()) // random, as RFC 7022 wants a cname
+	audio := newTrack(webrtc.RTPCodecTypeAudio, stream, acceptOpus)
+	video := newTrack(webrtc.RTPCodecTypeVideo, stream, acceptVideo(prefer))
+	s.videoOut, s.audioOut = newVideoSender(s, video), newAudioSender(audio, s.log)
+	s.audioOut.muted.Store(s.muted.Load())
+	s.videoIn, s.audioIn = newVideoReceiver(s), newAudioReceiver(s)
+	s.wire = newWire(s.videoIn.gotRTX)
+	s.bandwidth.start(s)
+
+	pc, err := newConnection(s.configuration(), s.wire, prefer, s.IncludeLoopback, s.network, s.log)
+	if err != nil {
+		return err
+	}
+	s.pc = pc
+	senders, err := s.addTracks(audio, video)
+	if err != nil {
+		return errors.Join(err, pc.GracefulClose())
+	}
+	s.listen()
+	for _, r := range senders {
+		s.wg.Go(func() { s.drain(r) })
+	}
+	s.wg.Go(s.cameras.run)
+	s.wg.Go(s.microphones.run)
+	s.wg.Go(s.speakers.run)
+	s.wg.Go(func() { s.videoOut.run(s.stop) })
+	s.wg.Go(func() { s.videoOut.pacer.run(s.stop) })
+	s.wg.Go(func() { s.audioOut.run(s.stop) })
+	s.wg.Go(func() { s.videoIn.run(s.stop) })
+	s.wg.Go(func() { s.videoIn.runDecoder(s.stop) })
+	s.wg.Go(func() { s.audioIn.run(s.stop) })
+	if s.Speaker != nil {
+		s.speakers.set(s.Speaker)
+	}
+	if s.Offerer {
+		s.box.post(func() { s.sendOffer(false) })
+	}
+	s.looped = make(chan struct{})
+	s.wg.Go(s.loop)
+	return nil
+}
+
+// addTracks makes one section each for sound and picture, both ways, so that switching the camera on later needs no new
+// negotiation. On the answering side the offer's sections are matched with them.
+func (s *Session) addTracks(tracks ...*track) (senders []*webrtc.RTPSender, err error) {
+	for _, t := range tracks {
+		tr, err := s.pc.AddTransceiverFromTrack(t, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv})
+		if err != nil {
+			return nil, fmt.Errorf("add %s: %w", t.kind, err)
+		}
+		senders = append(senders, tr.Sender())
+	}
+	return senders, nil
+}
+
+func (s *Session) configuration() webrtc.Configuration {
+	c := webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle, RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire}
+	if s.RelayOnly {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	for _, i := range s.ICEServers {
+		c.ICEServers = append(c.ICEServers, webrtc.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
+	}
+	return c
+}
+
+func parseCodecs(names []string) ([]codec, error) {
+	if len(names) == 0 {
+		names = DefaultCodecs
+	}
+	var list []codec
+	for _, n := range names {
+		c := codec(n)
+		if c != codecVP8 && c != codecVP9 {
+			return nil, fmt.Errorf("unknown video codec %q", n)
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// SetCamera replaces the source of the own picture; nil closes the camera, and the other side keeps the last picture.
+// The Session closes src, also when it could not start it or has ended already.
+func (s *Session) SetCamera(src media.VideoSource) { s.init(); s.cameras.set(src) }
+
+// SetMicrophone replaces the source of the own sound as SetCamera does for the picture; nil sends nothing.
+func (s *Session) SetMicrophone(src media.AudioSource) { s.init(); s.microphones.set(src) }
+
+// SetSpeaker replaces where the other's sound is played; nil plays it nowhere. The Session closes sink.
+func (s *Session) SetSpeaker(sink media.AudioSink) { s.init(); s.speakers.set(sink) }
+
+// SetMuted sends silence in place of the microphone's sound.
+func (s *Session) SetMuted(muted bool) {
+	s.init()
+	s.muted.Store(muted)
+	s.box.post(func() { s.audioOut.muted.Store(s.muted.Load()) })
+}
+
+// Close ends the connection and lets go of the devices. It returns after every goroutine has ended; more than once does
+// nothing.
+func (s *Session) Close() {
+	s.init()
+	s.closed.Do(func() {
+		s.box.close()
+		close(s.stop)
+		s.cameras.drop()
+		s.microphones.drop()
+		s.speakers.drop()
+		if s.looped != nil {
+			<-s.looped // it uses the connection
+			if err := s.pc.GracefulClose(); err != nil {
+				s.log.Debug("close connection", "err", err)
+			}
+		}
+		s.wg.Wait()
+	})
+}
+
+// emitLater posts an event for the loop to say; never blocks.
+func (s *Session) emitLater(e Event) { s.box.post(func() { s.emit(e) }) }
+
+func (s *Session) emit(e Event) {
+	if s.OnEvent != nil {
+		s.OnEvent(e)
+	}
+}
+
+func (s *Session) sendRTCP(p rtcp.Packet) {
+	_ = s.pc.WriteRTCP([]rtcp.Packet{p}) // fails only while there is no connection
+}
+
+// rtcpReader is what pion's senders and receivers have in common.
+type rtcpReader interface {
+	Read([]byte) (int, interceptor.Attributes, error)
+}
+
+type atomicDuration struct{ v atomic.Int64 }
+
+func (a *atomicDuration) load() time.Duration   { return time.Duration(a.v.Load()) }
+func (a *atomicDuration) store(d time.Duration) { a.v.Store(int64(d)) }

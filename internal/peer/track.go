@@ -1,0 +1,96 @@
+package peer
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// track is what we send of one kind. It is bound when the connection is negotiated, and then knows which codec it is:
+// the first of ours that the other party takes. It implements webrtc.TrackLocal.
+type track struct {
+	kind    webrtc.RTPCodecType
+	id      string
+	stream  string // ties sound and picture of one party together (msid, and cname)
+	accepts func([]webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool)
+
+	mu     sync.Mutex
+	writer webrtc.TrackLocalWriter
+	codec  webrtc.RTPCodecParameters
+	ssrc   uint32
+
+	// Of the one goroutine that sends.
+	header   rtp.Header
+	sequence uint16
+}
+
+func newTrack(kind webrtc.RTPCodecType, stream string, accepts func([]webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool)) *track {
+	// A low first number keeps the roll-over counter of SRTP (RFC 3711) simple for those who join late.
+	return &track{kind: kind, id: kind.String(), stream: stream, accepts: accepts, sequence: uint16(rand.Uint32()) & 0x7fff}
+}
+
+// Bind implements webrtc.TrackLocal.
+func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	p, ok := t.accepts(c.CodecParameters())
+	if !ok {
+		return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writer, t.codec, t.ssrc = c.WriteStream(), p, uint32(c.SSRC())
+	return p, nil
+}
+
+// Unbind implements webrtc.TrackLocal.
+func (t *track) Unbind(webrtc.TrackLocalContext) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writer = nil
+	return nil
+}
+
+// ID implements webrtc.TrackLocal.
+func (t *track) ID() string { return t.id }
+
+// RID implements webrtc.TrackLocal.
+func (t *track) RID() string { return "" }
+
+// StreamID implements webrtc.TrackLocal.
+func (t *track) StreamID() string { return t.stream }
+
+// Kind implements webrtc.TrackLocal.
+func (t *track) Kind() webrtc.RTPCodecType { return t.kind }
+
+// negotiated gives the codec to send; ok is false before Bind.
+func (t *track) negotiated() (webrtc.RTPCodecParameters, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.codec, t.writer != nil
+}
+
+// source is the SSRC, 0 before Bind.
+func (t *track) source() uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ssrc
+}
+
+var errNotBound = errors.New("track is not negotiated")
+
+// send writes one packet. It belongs to one goroutine.
+func (t *track) send(rtpTime uint32, marker bool, payload []byte) error {
+	t.mu.Lock()
+	w, pt, ssrc := t.writer, t.codec.PayloadType, t.ssrc
+	t.mu.Unlock()
+	if w == nil {
+		return errNotBound
+	}
+	t.header.Version, t.header.Marker, t.header.PayloadType = 2, marker, uint8(pt)
+	t.header.SequenceNumber, t.header.Timestamp, t.header.SSRC = t.sequence, rtpTime, ssrc
+	t.sequence++
+	_, err := w.WriteRTP(&t.header, payload)
+	return err
+}
