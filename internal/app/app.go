@@ -27,10 +27,9 @@ type App struct {
 	RelayOnly    bool     // calls go through the relay only, and Echo's answers too
 	Logger       *slog.Logger
 
-	mail   *mailbox // the loop's
-	shelf  *mailbox // settings and secrets, in order, on a goroutine of its own
-	stop   chan struct{}
-	done   chan struct{}
+	mail   *mailbox        // the loop's
+	shelf  *mailbox        // settings and secrets, in order, on a goroutine of its own
+	done   chan struct{}   // closed when everything has ended
 	ctx    context.Context // ends with the App: HTTPS calls hang on it
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // everything but the loop and the shelf
@@ -49,7 +48,7 @@ type App struct {
 	people   map[string]signal.User
 	unread   map[string]int
 	pending  []*request
-	quiet    func() // run once nothing is left to say to the server
+	quiet    []func() // run once nothing is left to say to the server
 	run      *callRun
 	timer    *time.Timer
 	nextLine int64
@@ -60,7 +59,7 @@ type App struct {
 func (a *App) setUp() {
 	a.init.Do(func() {
 		a.mail, a.shelf = newMailbox(), newMailbox()
-		a.stop, a.done = make(chan struct{}), make(chan struct{})
+		a.done = make(chan struct{})
 		a.ctx, a.cancel = context.WithCancel(context.Background())
 		a.subs, a.people, a.unread, a.loaded = map[int64]func(Snapshot){}, map[string]signal.User{}, map[string]int{}, map[string]bool{}
 		a.deviceID = signal.NewID()
@@ -76,7 +75,7 @@ func (a *App) Start() error {
 		return errors.New("app: needs a Dialer and Media")
 	}
 	a.setUp()
-	settings, err := loadSettings(a.SettingsFile, a.Initial)
+	settings, err := LoadSettings(a.SettingsFile, a.Initial)
 	a.snap.Settings, a.snap.Server = settings, settings.Server
 	if err != nil {
 		a.notice("Your settings could not be read: " + err.Error())
@@ -103,11 +102,13 @@ func (a *App) Close() {
 	if a.timer == nil {
 		return // never started
 	}
-	select {
-	case <-a.stop:
-	default:
-		close(a.stop)
-	}
+	a.post(func() { // after the commands that were given before
+		if !a.closing {
+			a.closing = true
+			a.apply(call.Hangup{})
+			a.whenQuiet(func() {})
+		}
+	})
 	<-a.done
 }
 
@@ -136,8 +137,7 @@ func (a *App) post(f func()) {
 func (a *App) spawn(f func()) { a.wg.Go(f) }
 
 func (a *App) loop() {
-	stop := a.stop
-	for !a.closing || a.quiet != nil {
+	for !a.closing || len(a.quiet) > 0 {
 		a.publish()
 		var events <-chan signal.Event
 		if a.sess != nil && a.sess.signaler != nil {
@@ -156,11 +156,6 @@ func (a *App) loop() {
 			a.gotEvent(e)
 		case <-a.timer.C:
 			a.apply(call.Timeout{ID: a.snap.Call.ID})
-		case <-stop:
-			stop = nil
-			a.closing = true
-			a.apply(call.Hangup{})
-			a.whenQuiet(func() {})
 		}
 	}
 	a.publish()

@@ -110,21 +110,21 @@ func (a *App) sayAgain(callID string) {
 
 // whenQuiet runs f once every call's last words have been acknowledged, but not later than farewellLimit.
 func (a *App) whenQuiet(f func()) {
-	a.quiet = f
+	a.quiet = append(a.quiet, f)
 	time.AfterFunc(farewellLimit, func() { a.post(a.runQuiet) })
 	a.checkQuiet()
 }
 
 func (a *App) checkQuiet() {
-	if a.quiet == nil || a.snap.Link == Online && slices.ContainsFunc(a.pending, func(r *request) bool { return r.bye }) {
-		return
+	if a.snap.Link != Online || !slices.ContainsFunc(a.pending, func(r *request) bool { return r.bye }) {
+		a.runQuiet()
 	}
-	a.runQuiet()
 }
 
 func (a *App) runQuiet() {
-	if f := a.quiet; f != nil {
-		a.quiet = nil
+	for len(a.quiet) > 0 {
+		f := a.quiet[0]
+		a.quiet = a.quiet[1:]
 		f()
 	}
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"visavis.example/internal/call"
 	"visavis.example/internal/signal"
 )
+
+const logoutLimit = 3 * time.Second
 
 // session is one signed-in stay at a server.
 type session struct {
@@ -149,7 +152,9 @@ func (a *App) leave() {
 	s := a.sess
 	a.forgetToken(s.server, s.name)
 	a.spawn(func() {
-		if err := s.accounts.Logout(a.ctx, s.token); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), logoutLimit) // Close lets it finish
+		defer cancel()
+		if err := s.accounts.Logout(ctx, s.token); err != nil {
 			a.Logger.Info("signed out here only", "err", err)
 		}
 	})

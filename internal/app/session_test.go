@@ -151,6 +151,19 @@ func TestDialOffline(t *testing.T) {
 	})
 }
 
+// What is asked for before Close is done: the server is told of the hang-up and of the end of the session.
+func TestSignOutThenClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := signedIn(t)
+		talking(r)
+		r.SignOut()
+		r.Close()
+		if len(r.server.said(signal.CallHangup)) != 1 || !slices.Equal(r.server.logouts, []string{"vc1_anna"}) {
+			t.Errorf("hung up %d times, logouts %q", len(r.server.said(signal.CallHangup)), r.server.logouts)
+		}
+	})
+}
+
 func TestCloseHangsUpFirst(t *testing.T) {
 	for name, answer := range map[string]bool{"acknowledged": true, "silence": false} {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +196,7 @@ func TestSettings(t *testing.T) {
 	if err := saveSettings(path, want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := loadSettings(path, Settings{Name: "kept"}); err != nil || got.Camera != "none" {
+	if got, err := LoadSettings(path, Settings{Name: "kept"}); err != nil || got.Camera != "none" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
@@ -192,7 +205,7 @@ func TestSettings(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := loadSettings(path, Settings{Name: "first"}); err == nil || got.Name != "first" {
+	if got, err := LoadSettings(path, Settings{Name: "first"}); err == nil || got.Name != "first" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if b, _ := os.ReadFile(path + ".broken"); string(b) != "{half" {

@@ -98,9 +98,9 @@ func (a *App) forgetToken(server, name string) {
 	})
 }
 
-// loadSettings gives initial where there is no file yet, and with the error when it cannot be read: a broken file is
+// LoadSettings gives initial where there is no file yet, and with the error when it cannot be read: a broken file is
 // kept aside as it is, so that nothing in it is lost.
-func loadSettings(path string, initial Settings) (Settings, error) {
+func LoadSettings(path string, initial Settings) (Settings, error) {
 	if path == "" {
 		return initial, nil
 	}
