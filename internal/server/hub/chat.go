@@ -1,0 +1,79 @@
+package hub
+
+import (
+	"visavis.example/internal/signal"
+)
+
+// chat writes a line of chat down and, once it is on disk, answers its sender and tells everybody whom it is for.
+func (c *core) chat(d *device, e signal.Envelope) error {
+	t, err := signal.Decode[signal.Text](e)
+	if err != nil {
+		return err
+	}
+	to := ""
+	if e.Method == signal.MessageSendTo {
+		switch to = e.ToID; {
+		case to == d.person.user.ID:
+			return problem(signal.ErrBadRequest, "You cannot write to yourself.")
+		case c.people[to] == nil:
+			return problem(signal.ErrNotFound, "There is nobody with this id.")
+		}
+	}
+	if ok, _ := d.person.chat.Take(c.Chat, c.now); !ok {
+		return problem(signal.ErrTooMany, "You write faster than this server allows. Please wait a little.")
+	}
+	conn, from := d.conn, d.person
+	line := signal.ChatMessage{FromID: from.user.ID, FromName: from.user.Name, ToID: to, Text: t.Text, Sent: c.now.UTC()}
+	c.journal.SaveMessage(line, func(m signal.ChatMessage, err error) {
+		c.post(func(c *core) { c.chatSaved(conn, from, e, m, err) })
+	})
+	return nil
+}
+
+// chatSaved is the journal's answer.
+func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.ChatMessage, err error) {
+	if err != nil {
+		answer(conn, Refuse(e, problem(signal.ErrInternal, "The server could not store your message, so it was not sent. Please try again later.")))
+		return
+	}
+	answer(conn, Reply(e, m))
+	note := push(e.Method, signal.CodeChat, "", m)
+	note.Type, note.FromID, note.ToID = signal.TypeText, m.FromID, m.ToID
+	if m.ToID == "" {
+		for to := range c.devices {
+			if to != conn {
+				to.Send(note)
+			}
+		}
+		return
+	}
+	for _, p := range []*person{from, c.people[m.ToID]} {
+		for _, d := range p.devices {
+			if d.conn != nil && d.conn != conn {
+				d.conn.Send(note)
+			}
+		}
+	}
+	if to := c.people[m.ToID]; to.user.Kind == signal.KindEcho && from.user.Kind != signal.KindEcho {
+		c.echo(to, from, m)
+	}
+}
+
+// echo answers a line to the Echo contact with the same line.
+func (c *core) echo(echo, to *person, m signal.ChatMessage) {
+	back := signal.ChatMessage{FromID: echo.user.ID, FromName: echo.user.Name, ToID: to.user.ID, Text: m.Text, Sent: c.now.UTC()}
+	e := signal.Envelope{Method: signal.MessageSendTo}
+	c.journal.SaveMessage(back, func(m signal.ChatMessage, err error) {
+		c.post(func(c *core) {
+			if err == nil {
+				c.chatSaved(nobody{}, echo, e, m, nil)
+			}
+		})
+	})
+}
+
+// nobody is a connection that hears nothing.
+type nobody struct{}
+
+func (nobody) Send(*Message)     {}
+func (nobody) Close(int, string) {}

@@ -1,0 +1,293 @@
+package hub
+
+import (
+	"cmp"
+	"log/slog"
+	"time"
+
+	"visavis.example/internal/server/limit"
+	"visavis.example/internal/signal"
+)
+
+// core is the hub's state and rules. Its methods are events; they run one after the other, at the time now.
+type core struct {
+	Config
+	journal Journal
+	relay   Relay
+	log     *slog.Logger
+	post    func(func(*core)) // makes an event of what another goroutine has to say
+
+	now     time.Time
+	people  map[string]*person // by user id
+	roster  []*person          // in the order of joining
+	devices map[Conn]*device   // connected
+	calls   map[string]*call   // ringing and talking
+	due     dueHeap
+	stopped bool
+}
+
+// person is a user and what goes on with them.
+type person struct {
+	user    signal.User
+	devices map[string]*device // connected, or away and awaited by their call
+	here    int                // connected devices
+	left    time.Time          // when the last one went
+	call    *call              // a person has one; always nil for a contact that takes many
+	invites map[string]*limit.Bucket
+	chat    limit.Bucket
+}
+
+func (p *person) online() bool { return p.here > 0 }
+
+// many says whether somebody can be in any number of calls.
+func (p *person) many() bool { return p.user.Kind == signal.KindEcho }
+
+func (p *person) view() signal.User {
+	u := p.user
+	u.Online = p.online()
+	return u
+}
+
+// device is one program of a person's, connected or awaited.
+type device struct {
+	id, host string
+	person   *person
+	conn     Conn      // nil: away
+	away     time.Time // since when
+	held     []*Message
+	heldSize int
+}
+
+// What is kept for a device that is away during a call: the candidates and descriptions of one negotiation.
+const (
+	maxHeld     = 64
+	maxHeldSize = 256 << 10
+)
+
+func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*core))) *core {
+	cfg.RingTimeout = cmp.Or(cfg.RingTimeout, 45*time.Second)
+	cfg.PeerGoneAfter = cmp.Or(cfg.PeerGoneAfter, 20*time.Second)
+	cfg.CallerGoneAfter = cmp.Or(cfg.CallerGoneAfter, cfg.PeerGoneAfter/4)
+	cfg.Invites = cmp.Or(cfg.Invites, limit.Rate{Burst: 10, Every: 6 * time.Second})
+	cfg.Chat = cmp.Or(cfg.Chat, limit.Rate{Burst: 100, Every: 200 * time.Millisecond})
+	if r == nil {
+		r = noRelay{}
+	}
+	return &core{
+		Config: cfg, journal: j, relay: r, log: log, post: post,
+		people: map[string]*person{}, devices: map[Conn]*device{}, calls: map[string]*call{},
+	}
+}
+
+func (c *core) addUser(u signal.User) *person {
+	if p := c.people[u.ID]; p != nil {
+		return p
+	}
+	p := &person{user: u, devices: map[string]*device{}}
+	c.people[u.ID] = p
+	c.roster = append(c.roster, p)
+	return p
+}
+
+// connect takes a new connection for a device, which may be one that was away or whose old connection is dead without
+// the server knowing.
+func (c *core) connect(conn Conn, h Hello) {
+	e := signal.Envelope{Method: signal.UserConnect, RequestID: h.RequestID}
+	p := c.people[h.UserID]
+	switch {
+	case p == nil:
+		answer(conn, Refuse(e, problem(signal.ErrUnauthorized, "This account is no more.")))
+		return
+	case c.devices[conn] != nil:
+		answer(conn, Refuse(e, problem(signal.ErrBadRequest, "User/Connect has been said on this socket.")))
+		return
+	}
+	d := p.devices[h.Connect.DeviceID]
+	if d == nil {
+		d = &device{id: h.Connect.DeviceID, person: p}
+		p.devices[d.id] = d
+	}
+	was := p.online()
+	if d.conn != nil {
+		delete(c.devices, d.conn)
+		d.conn.Close(CloseReplaced, "this device has connected again")
+		p.here--
+	}
+	d.conn, d.host = conn, h.Host
+	c.devices[conn] = d
+	p.here++
+	c.greet(d, e)
+	if !was {
+		c.tellPresence(p, signal.UserOnline, signal.CodeUserOnline)
+	}
+}
+
+// greet answers User/Connect and brings the device up to date.
+func (c *core) greet(d *device, e signal.Envelope) {
+	k := d.person.call
+	mine := k != nil && k.known(d)
+	users, more := c.everybodyBut(d.person)
+	hello := signal.Connected{Self: d.person.view(), Users: users, Server: c.Server}
+	if mine {
+		hello.CallID = k.ID
+	}
+	answer(d.conn, Reply(e, hello))
+	c.tellMore(d, more)
+	if k == nil {
+		return
+	}
+	held := d.held
+	d.held, d.heldSize = nil, 0
+	switch {
+	case k.phase == ringing && k.callee == d.person:
+		c.ring(k, d)
+	case k.phase == ringing && k.from == d:
+		c.tellRinging(k)
+	case k.phase == talking && k.from == d && !k.offered:
+		c.tellAccepted(k)
+	}
+	if mine {
+		for _, m := range held {
+			d.conn.Send(m)
+		}
+	}
+	c.schedule(k)
+}
+
+func (c *core) disconnect(conn Conn, how Parting) {
+	d := c.devices[conn]
+	if d == nil {
+		return // its device has connected again, or it never said who it is
+	}
+	delete(c.devices, conn)
+	p := d.person
+	d.conn, d.away = nil, c.now
+	if p.here--; !p.online() {
+		p.left = c.now
+		c.tellPresence(p, signal.UserOffline, signal.CodeUserOffline)
+	}
+	k := p.call
+	if k != nil && k.involves(d) {
+		switch {
+		case how != Lost && k.phase == ringing && k.from == d:
+			c.end(k, signal.EndCancelled, p, d)
+		case how == SignedOut && k.phase == talking:
+			c.end(k, signal.EndHangup, p, d)
+		default:
+			c.schedule(k)
+		}
+	}
+	c.forget(d)
+}
+
+// forget drops a device that is away and that no call waits for.
+func (c *core) forget(d *device) {
+	if d.conn == nil && (d.person.call == nil || !d.person.call.involves(d)) {
+		delete(d.person.devices, d.id)
+	}
+}
+
+// tellPresence tells everybody else about a person.
+func (c *core) tellPresence(p *person, m signal.Method, code signal.Code) {
+	note := push(m, code, "", signal.UserChange{User: p.view()})
+	for _, d := range c.devices {
+		if d.person != p {
+			d.conn.Send(note)
+		}
+	}
+}
+
+// maxRoster is how many bytes of users one message carries, well under signal.MaxMessage.
+const maxRoster = 48 << 10
+
+// everybodyBut gives the roster without p: users who fit into one message, those online first, and the others.
+func (c *core) everybodyBut(p *person) (users []signal.User, more []*person) {
+	users = []signal.User{}
+	size := 0
+	for _, online := range []bool{true, false} {
+		for _, o := range c.roster {
+			if o == p || o.online() != online {
+				continue
+			}
+			u := o.view()
+			size += len(u.ID) + len(u.Name) + len(u.Kind) + 64 // names hold nothing that JSON has to escape
+			if size > maxRoster {
+				more = append(more, o)
+				continue
+			}
+			users = append(users, u)
+		}
+	}
+	return users, more
+}
+
+// tellMore tells a device of people for whom there was no room, one by one, as of anybody who comes or goes.
+func (c *core) tellMore(d *device, more []*person) {
+	for _, p := range more {
+		m, code := signal.UserOffline, signal.CodeUserOffline
+		if p.online() {
+			m, code = signal.UserOnline, signal.CodeUserOnline
+		}
+		d.conn.Send(push(m, code, "", signal.UserChange{User: p.view()}))
+	}
+}
+
+// request finds out what a device wants. A handler answers by itself, or returns why it does not do it.
+func (c *core) request(conn Conn, e signal.Envelope) {
+	d := c.devices[conn]
+	if d == nil {
+		answer(conn, Refuse(e, problem(signal.ErrNotConnected, "User/Connect must come first.")))
+		return
+	}
+	var err error
+	switch e.Method {
+	case signal.UserList:
+		c.listUsers(d, e)
+	case signal.CallInvite:
+		err = c.invite(d, e)
+	case signal.CallRinging:
+		err = c.gotRinging(d, e)
+	case signal.CallAccept:
+		err = c.accept(d, e)
+	case signal.CallReject:
+		err = c.reject(d, e)
+	case signal.CallCancel:
+		err = c.hangup(d, e, signal.EndHangup)
+	case signal.CallHangup:
+		var r signal.Hangup
+		if r, err = signal.Decode[signal.Hangup](e); err == nil {
+			err = c.hangup(d, e, cmp.Or(r.Reason, signal.EndHangup))
+		}
+	case signal.MessageOffer, signal.MessageAnswer:
+		err = c.description(d, e)
+	case signal.MessageCandidate:
+		err = c.candidate(d, e)
+	case signal.CallMedia:
+		err = c.media(d, e)
+	case signal.CallReport:
+		err = c.report(d, e)
+	case signal.MessageSendToAll, signal.MessageSendTo:
+		err = c.chat(d, e)
+	default:
+		err = problem(signal.ErrUnknownMethod, "This server does not know the method.")
+	}
+	if err != nil {
+		answer(conn, Refuse(e, err))
+	}
+}
+
+func (c *core) listUsers(d *device, e signal.Envelope) {
+	users, more := c.everybodyBut(d.person)
+	answer(d.conn, Reply(e, signal.Users{Users: users}))
+	c.tellMore(d, more)
+}
+
+// stop ends what cannot outlive this run: calls that ring, and those whose media is in this process.
+func (c *core) stop() {
+	for _, k := range c.calls {
+		if k.phase == ringing || k.callee.many() {
+			c.end(k, signal.EndServerStopped, nil, nil)
+		}
+	}
+	c.stopped = true
+}

@@ -1,0 +1,100 @@
+package hub
+
+import (
+	"container/heap"
+	"time"
+
+	"visavis.example/internal/signal"
+)
+
+// dueHeap is calls by the time at which the clock may end them, the soonest first. An entry whose time is not its call's
+// any more is stale and dropped when it comes up.
+type dueHeap []dueEntry
+
+type dueEntry struct {
+	at time.Time
+	k  *call
+}
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push and Pop are container/heap's.
+func (h *dueHeap) Push(x any) { *h = append(*h, x.(dueEntry)) } //nolint:forcetypeassert // only schedule pushes
+
+// Pop takes the last.
+func (h *dueHeap) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = dueEntry{}
+	*h = (*h)[:last]
+	return e
+}
+
+// deadline is when the clock ends a call as things stand, why, and whose fault that is; zero: never.
+func (c *core) deadline(k *call) (at time.Time, r signal.EndReason, by *person) {
+	consider := func(t time.Time, reason signal.EndReason, p *person) {
+		if at.IsZero() || t.Before(at) {
+			at, r, by = t, reason, p
+		}
+	}
+	switch k.phase {
+	case ringing:
+		consider(k.Started.Add(c.RingTimeout), signal.EndNoAnswer, nil)
+		if k.from.conn == nil {
+			consider(k.from.away.Add(c.CallerGoneAfter), signal.EndPeerGone, k.caller)
+		}
+		if !k.callee.online() {
+			consider(k.callee.left.Add(c.PeerGoneAfter), signal.EndPeerGone, k.callee)
+		}
+	case talking:
+		for _, d := range []*device{k.from, k.to} {
+			if d.conn == nil {
+				consider(d.away.Add(c.PeerGoneAfter), signal.EndPeerGone, d.person)
+			}
+		}
+	case over:
+	}
+	return at, r, by
+}
+
+// schedule is called whenever a call's deadline may have changed.
+func (c *core) schedule(k *call) {
+	at, _, _ := c.deadline(k)
+	if at.Equal(k.due) {
+		return
+	}
+	if k.due = at; !at.IsZero() {
+		heap.Push(&c.due, dueEntry{at, k})
+	}
+}
+
+// nextDue says when expire has something to do.
+func (c *core) nextDue() (time.Time, bool) {
+	for len(c.due) > 0 && !c.due[0].at.Equal(c.due[0].k.due) {
+		heap.Pop(&c.due)
+	}
+	if len(c.due) == 0 {
+		return time.Time{}, false
+	}
+	return c.due[0].at, true
+}
+
+// expire ends the calls whose time is up.
+func (c *core) expire() {
+	for {
+		at, ok := c.nextDue()
+		if !ok || at.After(c.now) {
+			return
+		}
+		k := c.due[0].k
+		heap.Pop(&c.due)
+		k.due = time.Time{}
+		if at, r, by := c.deadline(k); !at.IsZero() && !at.After(c.now) {
+			c.end(k, r, by, nil)
+		} else {
+			c.schedule(k)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package hub
+
+import (
+	"net/netip"
+	"strings"
+
+	"visavis.example/internal/signal"
+)
+
+// inCall gives the call that d is one of the two devices of, and the other one.
+func (c *core) inCall(d *device, e signal.Envelope) (*call, *device, error) {
+	if k := c.calls[e.CallID]; k != nil {
+		if o := k.other(d); o != nil {
+			return k, o, nil
+		}
+	}
+	return nil, nil, errNotInCall
+}
+
+// forward answers d and gives the other device the same method as a push. The data has been read and is written anew, so
+// that nothing passes which this server does not know.
+func (c *core) forward(d, to *device, e signal.Envelope, code signal.Code, data any) error {
+	m := push(e.Method, code, e.CallID, data)
+	m.FromID, m.ToID = d.person.user.ID, to.person.user.ID
+	if to.conn == nil {
+		size := len(m.Data)
+		if len(to.held) >= maxHeld || to.heldSize+size > maxHeldSize {
+			return problem(signal.ErrTooMany, "The other's device is away.")
+		}
+		to.held, to.heldSize = append(to.held, m), to.heldSize+size
+	} else {
+		to.conn.Send(m)
+	}
+	answer(d.conn, Reply(e, nil))
+	return nil
+}
+
+func (c *core) description(d *device, e signal.Envelope) error {
+	s, err := signal.Decode[signal.SDP](e)
+	if err != nil {
+		return err
+	}
+	k, to, err := c.inCall(d, e)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(s.SDP) {
+		if at, ok := strings.CutPrefix(line, "a=candidate:"); ok {
+			c.allow(k, at)
+		}
+	}
+	code := signal.CodeAnswer
+	if e.Method == signal.MessageOffer {
+		code, k.offered = signal.CodeOffer, k.offered || d == k.from
+	}
+	return c.forward(d, to, e, code, s)
+}
+
+func (c *core) candidate(d *device, e signal.Envelope) error {
+	i, err := signal.Decode[signal.Candidate](e)
+	if err != nil {
+		return err
+	}
+	k, to, err := c.inCall(d, e)
+	if err != nil {
+		return err
+	}
+	if at, ok := strings.CutPrefix(strings.TrimPrefix(i.Candidate, "a="), "candidate:"); ok {
+		c.allow(k, at)
+	}
+	return c.forward(d, to, e, signal.CodeCandidate, i)
+}
+
+// allow tells the relay an address that a party has named for itself: foundation, component, protocol, priority, address
+// (RFC 8839 section 5.1). Names that only the local network knows (.local) are no addresses.
+func (c *core) allow(k *call, candidate string) {
+	f := strings.Fields(candidate)
+	if len(f) < 6 {
+		return
+	}
+	if a, err := netip.ParseAddr(f[4]); err == nil && a.Zone() == "" {
+		c.relay.AllowPeer(k.ID, a)
+	}
+}
+
+func (c *core) media(d *device, e signal.Envelope) error {
+	m, err := signal.Decode[signal.Media](e)
+	if err != nil {
+		return err
+	}
+	_, to, err := c.inCall(d, e)
+	if err != nil {
+		return err
+	}
+	return c.forward(d, to, e, signal.CodeMedia, m)
+}
+
+// report keeps what a device measured: the call went over the relay if one side says so, and was set up when the slower
+// side had picture or sound.
+func (c *core) report(d *device, e signal.Envelope) error {
+	r, err := signal.Decode[signal.Report](e)
+	if err != nil {
+		return err
+	}
+	k, _, err := c.inCall(d, e)
+	if err != nil {
+		return err
+	}
+	if r.Path != signal.PathUnknown {
+		k.paths[d] = r.Path
+		k.Path = string(r.Path)
+		for _, p := range k.paths {
+			if p == signal.PathRelay {
+				k.Path = string(p)
+			}
+		}
+	}
+	k.SetupMs = max(k.SetupMs, r.SetupMs)
+	answer(d.conn, Reply(e, nil))
+	c.save(k)
+	return nil
+}
+
+// noRelay stands in when there is no relay.
+type noRelay struct{}
+
+func (noRelay) ICEServers(string, string, string, string) []signal.ICEServer {
+	return []signal.ICEServer{}
+}
+func (noRelay) AllowPeer(string, netip.Addr) {}
+func (noRelay) EndCall(string)               {}

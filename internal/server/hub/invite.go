@@ -1,0 +1,227 @@
+package hub
+
+import (
+	"fmt"
+
+	"visavis.example/internal/server/limit"
+	"visavis.example/internal/signal"
+)
+
+var errNotInCall = problem(signal.ErrNotInCall, "This call is over, or not yours.")
+
+// invite begins a call. Busy and offline are no errors: the call exists, ends at once, and is kept.
+func (c *core) invite(d *device, e signal.Envelope) error {
+	in, err := signal.Decode[signal.Invite](e)
+	if err != nil {
+		return err
+	}
+	if err := signal.CheckID("callId", e.CallID); err != nil {
+		return problem(signal.ErrBadRequest, err.Error())
+	}
+	caller, callee := d.person, c.people[e.ToID]
+	switch {
+	case callee == caller:
+		return problem(signal.ErrBadRequest, "You cannot call yourself.")
+	case callee == nil:
+		return problem(signal.ErrNotFound, "There is nobody with this id.")
+	}
+	if k := c.calls[e.CallID]; k != nil {
+		if k.from == d && k.callee == callee { // said again because the reply was lost
+			answer(d.conn, Reply(e, signal.Invited{}))
+			return nil
+		}
+		return problem(signal.ErrBadRequest, "callId is in use.")
+	}
+	if k := caller.call; k != nil {
+		again := k.phase == talking && k.to == d && k.merged == e.CallID
+		if k.caller == callee && (k.phase == ringing || again) {
+			c.merge(k, d, e, in)
+			return nil
+		}
+		if !c.dropAway(k, caller) {
+			return problem(signal.ErrAlreadyInCall, "You are in a call already.")
+		}
+	}
+	if !caller.mayInvite(callee, c) {
+		return problem(signal.ErrTooMany, fmt.Sprintf("You have called %s too often. Please wait a little.", callee.user.Name))
+	}
+	c.begin(d, callee, e, in)
+	return nil
+}
+
+// dropAway ends a call whose device on p's side is away (its program was restarted, say), so that p's other devices need
+// not wait for it.
+func (c *core) dropAway(k *call, p *person) bool {
+	d := k.from
+	if k.callee == p {
+		d = k.to
+	}
+	if d == nil || d.conn != nil {
+		return false
+	}
+	c.end(k, signal.EndPeerGone, p, nil)
+	return true
+}
+
+func (p *person) mayInvite(callee *person, c *core) bool {
+	if p.invites == nil {
+		p.invites = make(map[string]*limit.Bucket)
+	}
+	for id, b := range p.invites {
+		if b.Full(c.now) {
+			delete(p.invites, id)
+		}
+	}
+	b := p.invites[callee.user.ID]
+	if b == nil {
+		b = &limit.Bucket{}
+		p.invites[callee.user.ID] = b
+	}
+	ok, _ := b.Take(c.Invites, c.now)
+	return ok
+}
+
+func (c *core) begin(d *device, callee *person, e signal.Envelope, in signal.Invite) {
+	k := &call{
+		Record: Record{
+			ID: e.CallID, Caller: d.person.user.ID, Callee: callee.user.ID, CallerDevice: d.id, Video: in.Video, Started: c.now,
+		},
+		phase: ringing, caller: d.person, callee: callee, from: d, relayOnly: in.RelayOnly,
+		rung: map[*device]bool{}, paths: map[*device]signal.Path{},
+	}
+	answer(d.conn, Reply(e, signal.Invited{}))
+	c.log.Info("call", "call", k.ID, "from", k.Caller, "to", k.Callee)
+	switch {
+	case callee.call != nil:
+		c.end(k, signal.EndBusy, callee, nil)
+		return
+	case !callee.online():
+		c.end(k, signal.EndOffline, nil, nil)
+		return
+	}
+	c.calls[k.ID] = k
+	for _, p := range []*person{k.caller, k.callee} {
+		if !p.many() {
+			p.call = k
+		}
+	}
+	c.save(k)
+	for _, to := range callee.devices {
+		if to.conn != nil {
+			c.ring(k, to)
+		}
+	}
+	c.schedule(k)
+}
+
+// merge settles glare: both dialled each other, so both want the call. The earlier invite keeps its id; the device that
+// dialled later is the callee that has accepted. Saying the later invite again gives the same answer.
+func (c *core) merge(k *call, d *device, e signal.Envelope, in signal.Invite) {
+	peer, first := k.caller.view(), k.phase == ringing
+	if first {
+		k.merged = e.CallID
+		c.join(k, d, signal.Accept{Video: in.Video})
+	}
+	answer(d.conn, Reply(e, signal.Invited{Merged: k.ID, ICEServers: c.iceServers(k, d), Peer: &peer, Video: k.Video}))
+	if first {
+		c.tellAccepted(k)
+	}
+}
+
+func (c *core) gotRinging(d *device, e signal.Envelope) error {
+	k := c.calls[e.CallID]
+	if k == nil || k.callee != d.person || k.phase == talking && k.to != d {
+		return errNotInCall
+	}
+	answer(d.conn, Reply(e, nil))
+	if k.phase == ringing && !k.rung[d] {
+		k.rung[d] = true
+		c.tellRinging(k)
+	}
+	return nil
+}
+
+// accept makes the first device that says so the other end.
+func (c *core) accept(d *device, e signal.Envelope) error {
+	a, err := signal.Decode[signal.Accept](e)
+	if err != nil {
+		return err
+	}
+	k := c.calls[e.CallID]
+	if k == nil || k.callee != d.person {
+		return errNotInCall
+	}
+	if k.phase == talking && k.to != d {
+		return problem(signal.ErrAlreadyAnswered, "Another of your devices has answered.")
+	}
+	first := k.phase == ringing
+	if first {
+		c.join(k, d, a)
+	}
+	answer(d.conn, Reply(e, signal.Accepted{Video: k.Video, ICEServers: c.iceServers(k, d)}))
+	if first {
+		c.tellAccepted(k)
+	}
+	return nil
+}
+
+// join takes a ringing call to talking, with d as the callee's device. The order matters to nobody but the two: d gets
+// its reply, and the caller CodeAccepted, after this.
+func (c *core) join(k *call, d *device, a signal.Accept) {
+	k.phase, k.to, k.answer = talking, d, a
+	k.CalleeDevice, k.Accepted = d.id, c.now
+	for o := range k.rung {
+		if o != d {
+			c.tellEnded(k, o, signal.EndAnsweredElsewhere, k.callee)
+			c.forget(o)
+		}
+	}
+	if b := k.caller.invites[k.Callee]; b != nil {
+		b.Refund(c.Invites) // only calls that were not wanted count
+	}
+	c.save(k)
+	c.schedule(k)
+	c.log.Info("call accepted", "call", k.ID)
+}
+
+// reject is the callee's no, on all devices. It comes too late once one of them has answered.
+func (c *core) reject(d *device, e signal.Envelope) error {
+	r, err := signal.Decode[signal.Reject](e)
+	if err != nil {
+		return err
+	}
+	k := c.calls[e.CallID]
+	if k == nil || k.callee != d.person {
+		return errNotInCall
+	}
+	if k.phase == talking {
+		return problem(signal.ErrAlreadyAnswered, "This call has been answered.")
+	}
+	answer(d.conn, Reply(e, nil))
+	if r.Reason == "" {
+		r.Reason = signal.EndDeclined
+	}
+	c.end(k, r.Reason, d.person, d)
+	return nil
+}
+
+// hangup ends a call from either end, whatever it was called there: a cancel and an accept may cross, and so may a
+// hang-up and a call that has not been answered for the hub.
+func (c *core) hangup(d *device, e signal.Envelope, r signal.EndReason) error {
+	k := c.calls[e.CallID]
+	if k == nil {
+		return errNotInCall
+	}
+	switch {
+	case k.other(d) != nil:
+	case k.phase == ringing && k.from == d:
+		r = signal.EndCancelled
+	case k.phase == ringing && k.callee == d.person && e.Method == signal.CallHangup:
+		r = signal.EndDeclined
+	default:
+		return errNotInCall
+	}
+	answer(d.conn, Reply(e, nil))
+	c.end(k, r, d.person, d)
+	return nil
+}

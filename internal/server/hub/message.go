@@ -1,0 +1,64 @@
+package hub
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"visavis.example/internal/signal"
+)
+
+// Message is an envelope on its way to one or many devices; it is encoded once.
+type Message struct {
+	signal.Envelope
+
+	once sync.Once
+	json []byte
+}
+
+// JSON gives the message as it goes over a socket. The bytes are shared.
+func (m *Message) JSON() []byte {
+	m.once.Do(func() {
+		b, err := json.Marshal(m.Envelope)
+		if err != nil {
+			panic("hub: envelope cannot be JSON: " + err.Error()) // its only raw part has been checked or made here
+		}
+		m.json = b
+	})
+	return m.json
+}
+
+// Reply answers a request.
+func Reply(e signal.Envelope, data any) *Message {
+	return &Message{Envelope: signal.Envelope{
+		Method: e.Method, Message: "ok", CallID: e.CallID, RequestID: e.RequestID, Code: signal.CodeOK, Data: signal.Encode(data),
+	}}
+}
+
+// Refuse answers a request with an error: a *signal.Error as it is, a malformed message as bad_request, anything else as
+// internal and without its text.
+func Refuse(e signal.Envelope, err error) *Message {
+	p := &signal.Error{Code: signal.ErrInternal, Message: "The server failed to do this. Please try again."}
+	if !errors.As(err, &p) && errors.Is(err, signal.ErrMalformed) {
+		p = problem(signal.ErrBadRequest, err.Error())
+	}
+	return &Message{Envelope: signal.Envelope{
+		Method: e.Method, CallID: e.CallID, RequestID: e.RequestID, Code: signal.CodeError, Message: p.Message,
+		Data: signal.Encode(signal.Problem{Error: p.Code}),
+	}}
+}
+
+func problem(code, message string) *signal.Error {
+	return &signal.Error{Code: code, Message: message}
+}
+
+func push(m signal.Method, code signal.Code, callID string, data any) *Message {
+	return &Message{Envelope: signal.Envelope{Method: m, Code: code, CallID: callID, Data: signal.Encode(data)}}
+}
+
+// answer sends a reply, unless the request did not ask for one.
+func answer(conn Conn, m *Message) {
+	if m.RequestID != "" {
+		conn.Send(m)
+	}
+}
