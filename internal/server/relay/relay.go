@@ -59,10 +59,6 @@ type Server struct {
 // Start opens the sockets. It fails when the port is taken, the address is not this machine's, or the port range or
 // public address makes no sense.
 func (s *Server) Start() error {
-	s.log = s.Logger
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
 	if (s.PortMin == 0) != (s.PortMax == 0) || s.PortMin > s.PortMax {
 		return fmt.Errorf("relay ports %d to %d are not a range", s.PortMin, s.PortMax)
 	}
@@ -74,6 +70,15 @@ func (s *Server) Start() error {
 	if err != nil {
 		return err
 	}
+	return s.serve(udp, tcp)
+}
+
+// serve runs pion on open sockets.
+func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
+	s.log = s.Logger
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	host := addrPort(udp.LocalAddr()).Addr()
 	public := publicAddr(s.PublicIP, host)
 	s.book = newBook(public, s.LAN)
@@ -81,6 +86,7 @@ func (s *Server) Start() error {
 	s.tcp = newListener(tcp, s.book, &s.running)
 	addresses := &addresses{book: s.book, bind: bindAddr(public, host), min: s.PortMin, max: s.PortMax, running: &s.running}
 	s.running.Add(1) // pion's read loop on the UDP socket
+	var err error
 	s.turn, err = turn.NewServer(turn.ServerConfig{
 		Realm:         realm,
 		AuthHandler:   s.authenticate,

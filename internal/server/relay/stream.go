@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -112,57 +113,52 @@ type stream struct {
 	once     sync.Once
 }
 
-var errNotTURN = errors.New("neither STUN nor ChannelData")
+var (
+	errNotTURN = errors.New("neither STUN nor ChannelData")
+	errTooLong = errors.New("frame too long")
+)
 
-// Read gives the next frame; frames that pion could not take are skipped. b has maxDatagram bytes.
+// Read gives the next frame. b has maxDatagram bytes, as pion's buffer has.
 func (s *stream) Read(b []byte) (int, error) {
-	for {
-		wait := firstFrameIn
-		if s.listener.book.hasAllocation(s.client) {
-			wait = quietFor
-		}
-		if err := s.SetReadDeadline(time.Now().Add(wait)); err != nil {
-			return 0, err
-		}
-		head, err := s.in.Peek(4)
-		if err != nil {
-			return 0, err
-		}
-		size, err := frameSize(head)
-		if err != nil {
-			return 0, err
-		}
-		if size < len(b) && size < maxDatagram {
-			return s.readFrame(b[:size])
-		}
-		if _, err := s.in.Discard(size); err != nil {
+	wait := firstFrameIn
+	if s.listener.book.hasAllocation(s.client) {
+		wait = quietFor
+	}
+	if err := s.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return 0, err
+	}
+	head, err := s.in.Peek(channelHeader)
+	if err != nil {
+		return 0, err
+	}
+	if head[0]>>6 == 0 {
+		if head, err = s.in.Peek(stunHeader); err != nil {
 			return 0, err
 		}
 	}
+	size, err := frameSize(head)
+	if err != nil {
+		return 0, err
+	}
+	if size >= len(b) {
+		return 0, errTooLong
+	}
+	return io.ReadFull(s.in, b[:size])
 }
 
-func (s *stream) readFrame(b []byte) (int, error) {
-	for n := 0; n < len(b); {
-		m, err := s.in.Read(b[n:])
-		if err != nil {
-			return 0, err
-		}
-		n += m
-	}
-	if b[0]>>6 == 0 && !stun.IsMessage(b) {
-		return 0, errNotTURN
-	}
-	return len(b), nil
-}
+const (
+	channelHeader = 4  // bytes
+	stunHeader    = 20 // bytes
+)
 
-// frameSize reads the first four bytes of a frame: RFC 8489, section 5, and RFC 8656, section 12.5.
+// frameSize reads the header of a frame: RFC 8489, section 5, and RFC 8656, section 12.5.
 func frameSize(head []byte) (int, error) {
 	length := int(binary.BigEndian.Uint16(head[2:]))
 	switch {
-	case head[0]>>6 == 0 && length%4 == 0:
-		return 20 + length, nil
+	case head[0]>>6 == 0 && stun.IsMessage(head) && length%4 == 0:
+		return stunHeader + length, nil
 	case head[0]>>4 == 4: // channels 0x4000 to 0x4FFF
-		return 4 + (length+3)&^3, nil
+		return channelHeader + (length+3)&^3, nil
 	}
 	return 0, errNotTURN
 }
