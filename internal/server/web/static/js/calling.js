@@ -1,0 +1,506 @@
+/**
+ * Runs the call machine of machine.js for this page: turns what people, server and media do into its events, and carries out
+ * its effects with the link, one Peer and one Capture. What a view may show is in its fields; every change is told to
+ * the owner. It knows no page elements.
+ */
+import {keepAwake} from './awake.js';
+import {Capture} from './capture.js';
+import {RequestError} from './link.js';
+import {hasPeer, idle, isLive, next} from './machine.js';
+import {code, method, newID, pushData} from './protocol.js';
+import {Peer} from './rtc.js';
+
+/** @typedef {import('./machine.js').State} State */
+/** @typedef {import('./machine.js').Event} Event */
+/** @typedef {import('./machine.js').Effect} Effect */
+/** @typedef {import('./protocol.js').Envelope} Envelope */
+/** @typedef {import('./protocol.js').User} User */
+/** @typedef {import('./protocol.js').Media} Media */
+/** @typedef {import('./protocol.js').CallRecord} CallRecord */
+/** @typedef {{toId?: string, callId?: string, data?: object}} Body */
+
+/**
+ * What calling needs of its surroundings.
+ * @typedef {object} World
+ * @property {import('./link.js').Link} link
+ * @property {import('./ring.js').Ringer} ringer
+ * @property {import('./settings.js').Settings} settings
+ * @property {(id: string) => User|undefined} person
+ * @property {(id: string) => Promise<CallRecord>} record  of a call that the server knows
+ * @property {() => void} changed
+ * @property {() => void} ended
+ */
+
+const nobody = Object.freeze({id: '', name: 'Somebody', kind: 'person', online: true});
+
+export class Calling {
+    /** @type {State} */ state = idle;
+    /** @type {User} the other person */ peer = nobody;
+    /** How many devices of the other person ring. */
+    devices = 0;
+    /** What the other side's switches say. @type {Media} */ theirs = {microphone: true, camera: false};
+    /** When media first flowed, as Date.now(); 0 before. */
+    since = 0;
+    /** How long media flowed, once it has ended; ms. */
+    lasted = 0;
+    /** Who ended it, as a user id; empty: the server, or this page by itself. */
+    endedBy = '';
+    /** @type {import('./rtc.js').Quality} */ quality = {path: '', rttMs: 0, lossPercent: 0};
+    /** @type {Capture|null} this side's devices */ capture = null;
+
+    /** @type {World} */ #world;
+    /** @type {Peer|null} */ #peer = null;
+    /** @type {import('./protocol.js').ICEServer[]} */ #iceServers = [];
+    /** @type {any} */ #timer = null;
+    #acceptedAt = 0;
+    #setupMs = 0;
+    /** A last word on a call that did not get through. @type {{name: string, body: Body}|null} */ #unsaid = null;
+    /** Asked for again when the link is back. @type {(() => void)[]} */ #again = [];
+
+    /** @param {World} world */
+    constructor(world) {
+        this.#world = world;
+    }
+
+    get remote() {
+        return this.#peer?.remote ?? null;
+    }
+
+    get live() {
+        return isLive(this.state);
+    }
+
+    /**
+     * @param {string} peerId
+     * @param {boolean} video
+     */
+    dial(peerId, video) {
+        this.#apply({type: 'Dial', id: newID(), peerId, video});
+    }
+
+    /** @param {boolean} video */
+    accept(video) {
+        this.#apply({type: 'Accept', video});
+    }
+
+    decline() {
+        this.#apply({type: 'Decline'});
+    }
+
+    hangup() {
+        this.#apply({type: 'Hangup'});
+    }
+
+    dismiss() {
+        this.#apply({type: 'Dismiss'});
+    }
+
+    /** The page is about to be gone: says goodbye without waiting for an answer. */
+    leave() {
+        if (!this.live)
+            return;
+        const callId = this.state.id;
+        switch (this.state.phase) {
+        case 'dialing': case 'ringing_out':
+            this.#world.link.lastWord(method.cancel, {callId});
+            break;
+        case 'accepting': case 'connecting': case 'active': case 'reconnecting':
+            this.#world.link.lastWord(method.hangup, {callId, data: {reason: 'hangup'}});
+            break;
+        }
+    }
+
+    /** The session is over: whatever call there was is this page's no more. */
+    reset() {
+        this.#apply({type: 'GotEnded', id: this.state.id, reason: 'server_lost'});
+        this.dismiss();
+        this.#unsaid = null;
+        this.#again = [];
+    }
+
+    /**
+     * The link is back; hubs is the call the server still counts this device to.
+     * @param {string} hubs
+     */
+    async online(hubs) {
+        const unsaid = this.#unsaid;
+        this.#unsaid = null;
+        if (unsaid)
+            this.#bid(unsaid.name, unsaid.body);
+        for (const again of this.#again.splice(0))
+            again();
+        const {id, phase} = this.state;
+        if (!this.live || id === hubs || phase === 'dialing')
+            return; // while dialling, the invite is sent again
+        let reason = 'server_lost';
+        try {
+            const record = await this.#world.record(id);
+            if (record.ended) {
+                reason = record.reason || reason;
+                this.endedBy = record.endedBy ?? '';
+            } else if (record.accepted && phase === 'incoming')
+                reason = 'answered_elsewhere';
+        } catch {
+            // The record does not say; this side lost the server.
+        }
+        this.#apply({type: 'GotEnded', id, reason});
+    }
+
+    /**
+     * What the hub says of calls.
+     * @param {Envelope} e
+     */
+    push(e) {
+        const data = pushData(e);
+        const id = e.callId ?? '';
+        if (e.code === code.invite) {
+            this.#gotInvite(id, data);
+            return;
+        }
+        if (id !== this.state.id || !this.live)
+            return; // of another call, or of one that is over
+        switch (e.code) {
+        case code.ringing:
+            this.devices = data.devices;
+            this.#apply({type: 'GotRinging', id});
+            break;
+        case code.accepted:
+            this.#agreed(data);
+            this.#apply({type: 'GotAccepted', id});
+            break;
+        case code.ended:
+            this.endedBy = data.byId ?? '';
+            this.#apply({type: 'GotEnded', id, reason: data.reason});
+            break;
+        case code.media:
+            this.theirs = data;
+            break;
+        case code.offer:
+            this.#peer?.gotOffer(data.sdp);
+            break;
+        case code.answer:
+            this.#peer?.gotAnswer(data.sdp);
+            break;
+        case code.candidate:
+            this.#peer?.gotCandidate(data);
+            break;
+        }
+        this.#world.changed();
+    }
+
+    /** @param {boolean} on */
+    setMicrophone(on) {
+        this.capture?.setMicrophone(on);
+    }
+
+    /** @param {boolean} on */
+    setCamera(on) {
+        this.capture?.setCamera(on);
+    }
+
+    /** @param {boolean} on */
+    setScreen(on) {
+        this.capture?.setScreen(on);
+    }
+
+    /**
+     * @param {string} id
+     * @param {import('./protocol.js').InvitePush} data
+     */
+    #gotInvite(id, data) {
+        const {phase, peerId} = this.state;
+        if (peerId === data.from.id && (phase === 'dialing' || phase === 'ringing_out'))
+            return; // both dialled: the hub is about to connect them, and "busy" would be wrong
+        const video = this.live ? this.theirs.camera : data.video;
+        this.#apply({type: 'GotInvite', id, peerId: data.from.id}, data.from);
+        this.theirs = {...this.theirs, camera: video};
+        this.#world.changed();
+    }
+
+    /**
+     * Sets the new state first, then does what follows from it.
+     * @param {Event} e
+     * @param {User} [peer] when the event names a person that the roster may not know
+     */
+    #apply(e, peer) {
+        const was = this.state;
+        const [now, effects] = next(was, e);
+        if (now !== was)
+            this.#enter(was, now, peer);
+        for (const effect of effects)
+            this.#do(effect);
+        this.#world.changed();
+    }
+
+    /**
+     * @param {State} was
+     * @param {State} now
+     * @param {User} [peer]
+     */
+    #enter(was, now, peer) {
+        this.state = now;
+        if (isLive(now) && !isLive(was))
+            this.#begin(peer ?? this.#world.person(now.peerId) ?? {...nobody, id: now.peerId});
+        if (now.phase === was.phase)
+            return;
+        switch (now.phase) {
+        case 'dialing': case 'accepting':
+            this.#openDevices(now.video);
+            break;
+        case 'connecting':
+            this.#acceptedAt ||= performance.now();
+            break;
+        case 'active':
+            this.since ||= Date.now();
+            break;
+        case 'ended':
+            this.lasted = this.since && Date.now() - this.since;
+            this.capture?.close();
+            keepAwake(false);
+            if (hasPeer(was))
+                this.#world.ringer.ended();
+            this.#world.ended();
+            break;
+        }
+        if (now.phase === 'accepting')
+            this.#acceptedAt = performance.now();
+    }
+
+    /** @param {User} peer */
+    #begin(peer) {
+        this.peer = peer;
+        this.devices = this.since = this.lasted = this.#acceptedAt = this.#setupMs = 0;
+        this.endedBy = '';
+        this.theirs = {microphone: true, camera: false};
+        this.quality = {path: '', rttMs: 0, lossPercent: 0};
+        this.#iceServers = [];
+        this.capture = null;
+        this.#again = [];
+    }
+
+    /** @param {boolean} video */
+    #openDevices(video) {
+        const capture = this.capture = new Capture({
+            onTrack: (kind, track) => {
+                if (this.capture === capture)
+                    this.#peer?.setTrack(kind, track);
+            },
+            onChange: () => {
+                if (this.capture !== capture)
+                    return;
+                this.#sendMedia();
+                this.#world.changed();
+            },
+        }, this.#world.settings.cleanSound);
+        capture.open(video);
+        keepAwake(true);
+    }
+
+    /** @param {Effect} effect */
+    #do(effect) {
+        const {link, ringer, settings} = this.#world;
+        switch (effect.type) {
+        case 'SendInvite':
+            this.#invite(effect.id, effect.peerId, {video: effect.video, relayOnly: settings.relayOnly || undefined});
+            break;
+        case 'SendRinging':
+            link.request(method.ringing, {callId: effect.id}).catch(() => {}); // the caller then goes without the sign
+            break;
+        case 'SendAccept':
+            this.#accept(effect.id, effect.video);
+            break;
+        case 'SendReject':
+            this.#bid(method.reject, {callId: effect.id, data: {reason: effect.reason}});
+            break;
+        case 'SendCancel':
+            this.#bid(method.cancel, {callId: effect.id});
+            break;
+        case 'SendHangup':
+            this.#bid(method.hangup, {callId: effect.id, data: {reason: effect.reason}});
+            break;
+        case 'OpenPeer':
+            this.#openPeer(effect.id, effect.offerer);
+            break;
+        case 'ClosePeer':
+            this.#peer?.close();
+            this.#peer = null;
+            break;
+        case 'StartTimer': {
+            const {id} = this.state;
+            clearTimeout(this.#timer);
+            this.#timer = setTimeout(() => this.#apply({type: 'Timeout', id}), effect.forMs);
+            break;
+        }
+        case 'StopTimer':
+            clearTimeout(this.#timer);
+            break;
+        case 'Ring':
+            ringer.ring(effect.incoming, this.peer.name);
+            break;
+        case 'Quiet':
+            ringer.quiet();
+            break;
+        }
+    }
+
+    /**
+     * @param {string} id
+     * @param {string} toId
+     * @param {object} data
+     */
+    async #invite(id, toId, data) {
+        try {
+            if (!this.#world.link.online)
+                throw new RequestError('offline', 'The server cannot be reached.');
+            const invited = await this.#insist(id, method.invite, {toId, callId: id, data});
+            if (!invited.merged || this.state.id !== id)
+                return;
+            this.#agreed(invited);
+            this.#apply({type: 'Merged', id, into: invited.merged});
+        } catch (err) {
+            this.#apply({type: 'Refused', id, reason: refusal(err)});
+        }
+    }
+
+    /**
+     * @param {string} id
+     * @param {boolean} video
+     */
+    async #accept(id, video) {
+        const callers = this.theirs.camera;
+        try {
+            const accepted = await this.#insist(id, method.accept, {callId: id, data: {video}});
+            if (this.state.id !== id)
+                return;
+            this.#agreed({...accepted, video: callers});
+            this.#apply({type: 'AcceptOK', id});
+        } catch (err) {
+            this.#apply({type: 'Refused', id, reason: refusal(err)});
+        }
+    }
+
+    /**
+     * Both want the call; data is a reply or push with what media needs.
+     * @param {{video?: boolean, iceServers?: import('./protocol.js').ICEServer[]|null}} data
+     */
+    #agreed(data) {
+        this.#iceServers = data.iceServers ?? [];
+        this.theirs = {microphone: true, camera: Boolean(data.video)};
+    }
+
+    /**
+     * Asks what a call cannot do without: a link that is cut is waited for as long as the call lives, and the server takes a
+     * second asking for the first.
+     * @param {string} id
+     * @param {string} name
+     * @param {Body} body
+     * @returns {Promise<any>}
+     */
+    async #insist(id, name, body) {
+        for (;;) {
+            try {
+                return (await this.#world.link.request(name, body)).data;
+            } catch (err) {
+                const cut = err instanceof RequestError && (err.code === 'offline' || err.code === 'timeout');
+                if (!cut || this.state.id !== id || !this.live)
+                    throw err;
+            }
+            if (!this.#world.link.online)
+                await new Promise(resolve => this.#again.push(() => resolve(undefined)));
+        }
+    }
+
+    /**
+     * Says a last word on a call; when it cannot be said now, it is when the link is back.
+     * @param {string} name
+     * @param {Body} body
+     */
+    async #bid(name, body) {
+        try {
+            await this.#world.link.request(name, body);
+        } catch (err) {
+            if (err instanceof RequestError && (err.code === 'offline' || err.code === 'timeout'))
+                this.#unsaid = {name, body};
+        }
+    }
+
+    /**
+     * @param {string} id
+     * @param {boolean} offerer
+     */
+    #openPeer(id, offerer) {
+        /** @type {(name: string) => (data: object) => void} */
+        const send = name => data => this.#tell(id, name, data);
+        const current = () => this.#peer === peer && this.state.id === id;
+        const [offer, answer, candidate] = [method.offer, method.answer, method.candidate].map(send);
+        const peer = new Peer({offerer, iceServers: this.#iceServers, relayOnly: this.#world.settings.relayOnly}, {
+            onOffer: sdp => offer({sdp}),
+            onAnswer: sdp => answer({sdp}),
+            onCandidate: candidate,
+            onUp: () => this.#apply({type: 'PeerUp', id}),
+            onDown: () => this.#apply({type: 'PeerDown', id}),
+            onFailed: () => this.#apply({type: 'PeerFailed', id}),
+            onFirstMedia: () => {
+                this.#setupMs = Math.round(performance.now() - this.#acceptedAt);
+                if (current() && this.quality.path)
+                    this.#report(id);
+            },
+            onQuality: quality => {
+                if (!current())
+                    return;
+                const moved = quality.path && quality.path !== this.quality.path;
+                this.quality = quality;
+                if (moved)
+                    this.#report(id);
+                this.#world.changed();
+            },
+        });
+        this.#peer = peer;
+        for (const kind of /** @type {const} */ (['audio', 'video']))
+            peer.setTrack(kind, this.capture?.track(kind) ?? null);
+        this.#sendMedia();
+    }
+
+    /** @param {string} id */
+    #report(id) {
+        this.#tell(id, method.report, {path: this.quality.path, setupMs: this.#setupMs || undefined});
+    }
+
+    #sendMedia() {
+        if (!this.capture || !hasPeer(this.state))
+            return;
+        const {microphone, camera, screen} = this.capture;
+        this.#tell(this.state.id, method.media, {microphone, camera, screen: screen || undefined});
+    }
+
+    /**
+     * Something the call can live without; a description that is lost makes the connection's own timeouts speak.
+     * @param {string} callId
+     * @param {string} name
+     * @param {object} data
+     */
+    #tell(callId, name, data) {
+        this.#insist(callId, name, {callId, data}).catch(err => {
+            if (this.live && this.state.id === callId)
+                console.warn(`${name}: ${err.message}`);
+        });
+    }
+}
+
+/**
+ * The end reason of a call whose invite or accept the server did not take. Codes that are no end reason stay as they are.
+ * @param {unknown} err
+ */
+function refusal(err) {
+    if (!(err instanceof RequestError) || err.code === 'offline' || err.code === 'timeout')
+        return 'server_lost';
+    switch (err.code) {
+    case 'already_answered':
+        return 'answered_elsewhere';
+    case 'not_in_call':
+        return 'cancelled';
+    case 'not_found':
+        return 'offline';
+    }
+    return err.code;
+}

@@ -1,0 +1,273 @@
+/**
+ * The Visavis protocol as the browser speaks it: the envelope, the payloads of docs/protocol.md, and the checks that
+ * everything from the wire passes before the rest of the page sees it. It mirrors Go's package signal and is held to the same
+ * golden messages. It knows no network and no page.
+ */
+
+export const subprotocol = 'visavis.1';
+export const maxMessage = 64 << 10;
+export const maxChat = 2000;
+
+export const method = Object.freeze(/** @type {const} */ ({
+    userConnect: 'User/Connect',
+    userList: 'User/List',
+    userOnline: 'User/Online',
+    userOffline: 'User/Offline',
+    offer: 'Message/Offer',
+    answer: 'Message/Answer',
+    candidate: 'Message/Candidate',
+    sendToAll: 'Message/SendToAll',
+    sendTo: 'Message/SendTo',
+    history: 'Message/History',
+    invite: 'Call/Invite',
+    ringing: 'Call/Ringing',
+    accept: 'Call/Accept',
+    reject: 'Call/Reject',
+    cancel: 'Call/Cancel',
+    hangup: 'Call/Hangup',
+    report: 'Call/Report',
+    media: 'Call/Media',
+    ended: 'Call/Ended',
+}));
+
+export const code = Object.freeze(/** @type {const} */ ({
+    ok: 0,
+    error: 1,
+    userList: 10000,
+    chat: 10005,
+    userOnline: 10006,
+    userOffline: 10008,
+    candidate: 10009,
+    offer: 10010,
+    answer: 10011,
+    invite: 10100,
+    ringing: 10101,
+    accepted: 10102,
+    ended: 10103,
+    media: 10104,
+}));
+
+/**
+ * @typedef {object} Envelope
+ * @property {string} method
+ * @property {number} type         0 system, 1 a person's text
+ * @property {string} [message]    for people
+ * @property {string} [fromId]     set by the server
+ * @property {string} [toId]
+ * @property {string} [callId]
+ * @property {number} code         0 ok, 1 error, 10000 and more: pushes
+ * @property {string} [requestId]
+ * @property {unknown} [data]
+ */
+/** @typedef {{id: string, name: string, kind: string, online: boolean}} User */
+/** @typedef {{id: number, fromId: string, fromName: string, toId?: string, text: string, sent: string}} ChatMessage */
+/** @typedef {{self: User, users: User[], callId?: string, server: string}} Connected */
+/** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
+/** @typedef {{video: boolean, relayOnly?: boolean, from: User, expiresMs?: number}} InvitePush */
+/** @typedef {{merged?: string, iceServers?: ICEServer[], peer?: User, video?: boolean}} Invited */
+/** @typedef {{video: boolean, iceServers: ICEServer[]}} Accepted */
+/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean}} Media */
+/** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null}} Candidate */
+/** @typedef {'direct'|'relay'} Path */
+/**
+ * @typedef {object} CallRecord  one call as the person who asks saw it
+ * @property {string} id
+ * @property {'outgoing'|'incoming'} direction
+ * @property {User} peer
+ * @property {boolean} video
+ * @property {string} started
+ * @property {string} [accepted]
+ * @property {string} [ended]
+ * @property {number} seconds
+ * @property {string} [reason]
+ * @property {string} [endedBy]
+ * @property {Path} [path]
+ * @property {number} [setupMs]
+ * @property {boolean} missed
+ */
+
+/** An error of this page's own making: the wire brought something that is not the protocol. */
+export class Malformed extends Error {}
+
+/** @typedef {(v: unknown) => boolean} Rule */
+
+/** @type {Rule} */
+const text = v => typeof v === 'string';
+/** @type {Rule} */
+const flag = v => typeof v === 'boolean';
+/** @type {Rule} */
+const count = v => Number.isSafeInteger(v) && /** @type {number} */ (v) >= 0;
+/** @type {Rule} */
+const amount = v => typeof v === 'number' && v >= 0;
+/** @type {Rule} */
+const time = v => typeof v === 'string' && !Number.isNaN(Date.parse(v));
+/** @type {Rule} An SDP; its limit is that of one message, which it arrived in. */
+const sdp = v => typeof v === 'string' && v.startsWith('v=0');
+/** @type {(is: Rule) => Rule} Go leaves empty fields out and writes null for a list that is nil. */
+const maybe = is => v => v === undefined || v === null || is(v);
+/** @type {(is: Rule) => Rule} */
+const list = is => v => Array.isArray(v) && v.every(is);
+/** @type {(fields: Record<string, Rule>) => Rule} */
+const shape = fields => v => typeof v === 'object' && v !== null && !Array.isArray(v) &&
+    Object.entries(fields).every(([name, is]) => is(/** @type {Record<string, unknown>} */ (v)[name]));
+
+const user = shape({id: text, name: text, kind: text, online: flag});
+const users = shape({users: maybe(list(user))});
+const line = shape({id: count, fromId: text, fromName: text, toId: maybe(text), text, sent: time});
+const ice = list(shape({urls: list(text), username: maybe(text), credential: maybe(text)}));
+const media = shape({microphone: flag, camera: flag, screen: maybe(flag)});
+const candidate = shape({candidate: text, sdpMid: maybe(text), sdpMLineIndex: maybe(count)});
+const record = shape({
+    id: text, direction: v => v === 'outgoing' || v === 'incoming', peer: user, video: flag, started: time, accepted: maybe(time),
+    ended: maybe(time), seconds: amount, reason: maybe(text), endedBy: maybe(text), path: maybe(text), setupMs: maybe(amount), missed: flag,
+});
+
+/** @type {Readonly<Record<number, Rule>>} What the data of a push must be, by its code. */
+const pushRules = {
+    [code.userList]: users,
+    [code.chat]: line,
+    [code.userOnline]: shape({user}),
+    [code.userOffline]: shape({user}),
+    [code.candidate]: candidate,
+    [code.offer]: shape({sdp}),
+    [code.answer]: shape({sdp}),
+    [code.invite]: shape({video: flag, relayOnly: maybe(flag), from: user, expiresMs: maybe(count)}),
+    [code.ringing]: shape({devices: count}),
+    [code.accepted]: shape({video: flag, iceServers: maybe(ice)}),
+    [code.ended]: shape({reason: text, byId: maybe(text)}),
+    [code.media]: media,
+};
+
+/** @type {Readonly<Record<string, Rule>>} What the data of a good reply must be, by its method; others carry nothing. */
+const replyRules = {
+    [method.userConnect]: shape({self: user, users: maybe(list(user)), callId: maybe(text), server: text}),
+    [method.userList]: users,
+    [method.sendToAll]: line,
+    [method.sendTo]: line,
+    [method.history]: shape({messages: maybe(list(line))}),
+    [method.invite]: shape({merged: maybe(text), iceServers: maybe(ice), peer: maybe(user), video: maybe(flag)}),
+    [method.accept]: shape({video: flag, iceServers: maybe(ice)}),
+};
+
+/** @type {Readonly<Record<string, Rule>>} What the data of a request must be; this page is tested against it. */
+const requestRules = {
+    [method.userConnect]: shape({deviceId: text, device: text, client: text}),
+    [method.sendToAll]: shape({text}),
+    [method.sendTo]: shape({text}),
+    [method.history]: shape({with: maybe(text), before: maybe(count), limit: maybe(count)}),
+    [method.offer]: shape({sdp}),
+    [method.answer]: shape({sdp}),
+    [method.candidate]: candidate,
+    [method.invite]: shape({video: flag, relayOnly: maybe(flag)}),
+    [method.accept]: shape({video: flag}),
+    [method.reject]: shape({reason: maybe(v => v === 'declined' || v === 'busy')}),
+    [method.hangup]: shape({reason: maybe(v => v === 'hangup' || v === 'connection_failed')}),
+    [method.media]: media,
+    [method.report]: shape({path: v => v === 'direct' || v === 'relay' || v === '', setupMs: maybe(count)}),
+};
+
+const encoder = new TextEncoder();
+
+/** @param {string} s */
+const bytes = s => encoder.encode(s).length;
+
+/**
+ * Reads one WebSocket message and checks the envelope as Go's signal.Parse does.
+ * @param {unknown} message
+ * @returns {Envelope}
+ */
+export function parse(message) {
+    if (typeof message !== 'string')
+        throw new Malformed('not text');
+    if (bytes(message) > maxMessage)
+        throw new Malformed(`longer than ${maxMessage} bytes`);
+    let e;
+    try {
+        e = JSON.parse(message);
+    } catch {
+        throw new Malformed('not JSON');
+    }
+    const ok = shape({
+        method: text, type: maybe(v => v === 0 || v === 1), message: maybe(text), fromId: maybe(text), toId: maybe(text),
+        callId: maybe(text), code: maybe(Number.isInteger), requestId: maybe(text),
+    });
+    if (!ok(e) || e.method === '')
+        throw new Malformed('not an envelope');
+    if ([e.method, e.requestId, e.toId, e.callId].some(s => s && bytes(s) > 64))
+        throw new Malformed('method, requestId, toId or callId is longer than 64 bytes');
+    return {...e, type: e.type ?? 0, code: e.code ?? 0};
+}
+
+/**
+ * @param {Envelope} e
+ * @param {Rule|undefined} is
+ */
+function payload(e, is) {
+    const data = e.data ?? {};
+    if (is && !is(data))
+        throw new Malformed(`data of ${e.method}`);
+    return data;
+}
+
+/** @param {Envelope} e */
+export const isPush = e => e.code >= 10000;
+
+/**
+ * The data of a push, checked by its code.
+ * @param {Envelope} e
+ * @returns {any}
+ */
+export const pushData = e => payload(e, pushRules[e.code]);
+
+/**
+ * The data of a good reply, checked by its method.
+ * @param {Envelope} e
+ * @returns {any}
+ */
+export const replyData = e => payload(e, replyRules[e.method]);
+
+/**
+ * The data of a request, as the server will check it.
+ * @param {Envelope} e
+ * @returns {any}
+ */
+export const requestData = e => payload(e, requestRules[e.method]);
+
+/**
+ * The code of an error reply.
+ * @param {Envelope} e
+ * @returns {string}
+ */
+export function problem(e) {
+    const data = /** @type {{error?: unknown}|null|undefined} */ (e.data);
+    return typeof data?.error === 'string' ? data.error : 'internal';
+}
+
+/**
+ * A call record of the account API, checked.
+ * @param {unknown} v
+ * @returns {CallRecord}
+ */
+export function callRecord(v) {
+    if (!record(v))
+        throw new Malformed('call record');
+    return /** @type {CallRecord} */ (v);
+}
+
+/**
+ * A user of the account API, checked.
+ * @param {unknown} v
+ * @returns {User}
+ */
+export function person(v) {
+    if (!user(v))
+        throw new Malformed('user');
+    return /** @type {User} */ (v);
+}
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** An id of 130 random bits in 26 lower-case letters and digits. randomUUID would need a secure context; this does not. */
+export function newID() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(26)), b => alphabet[b & 31]).join('');
+}

@@ -1,0 +1,47 @@
+/** Where in the page the person is, kept in the address after the #, so that back and reload do what they should. */
+
+/**
+ * @typedef {{page: 'people'} | {page: 'lobby'} | {page: 'chat', id: string} | {page: 'calls'} | {page: 'call', id: string}} Route
+ */
+
+/**
+ * @param {string} hash
+ * @returns {Route}
+ */
+export function parseRoute(hash) {
+    const [page = '', id = ''] = hash.replace(/^#\/?/, '').split('/').map(decode);
+    switch (page) {
+    case 'lobby':
+        return {page: 'lobby'};
+    case 'with':
+        return id ? {page: 'chat', id} : {page: 'people'};
+    case 'calls':
+        return id ? {page: 'call', id} : {page: 'calls'};
+    }
+    return {page: 'people'};
+}
+
+/** @param {string} s */
+function decode(s) {
+    try {
+        return decodeURIComponent(s);
+    } catch {
+        return '';
+    }
+}
+
+/** @param {Route} route */
+export function hashOf(route) {
+    switch (route.page) {
+    case 'people':
+        return '#/people';
+    case 'lobby':
+        return '#/lobby';
+    case 'chat':
+        return `#/with/${encodeURIComponent(route.id)}`;
+    case 'calls':
+        return '#/calls';
+    case 'call':
+        return `#/calls/${encodeURIComponent(route.id)}`;
+    }
+}

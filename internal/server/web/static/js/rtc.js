@@ -1,0 +1,313 @@
+/**
+ * One media connection: an RTCPeerConnection with an audio and a video m-line that stay sendrecv from the first offer on, so
+ * that a camera or screen can come and go without negotiation. The caller offers; whoever loses the way offers an ICE
+ * restart, and when both do, the callee gives way. calling.js owns one a call; devices are capture.js's matter.
+ */
+
+/** @typedef {import('./protocol.js').ICEServer} ICEServer */
+/** @typedef {import('./protocol.js').Candidate} Candidate */
+/** @typedef {import('./protocol.js').Path} Path */
+/** @typedef {'audio'|'video'} Kind */
+
+/**
+ * How the connection does; the last second's figures.
+ * @typedef {object} Quality
+ * @property {Path|''} path
+ * @property {number} rttMs        0: not known
+ * @property {number} lossPercent  of what should have arrived here
+ */
+
+/**
+ * @typedef {object} Owner
+ * @property {(sdp: string) => void} onOffer
+ * @property {(sdp: string) => void} onAnswer
+ * @property {(candidate: Candidate) => void} onCandidate
+ * @property {() => void} onUp
+ * @property {() => void} onDown         lost, may come back
+ * @property {(err: Error) => void} onFailed
+ * @property {() => void} onFirstMedia   the first decoded picture or sound of the other side
+ * @property {(quality: Quality) => void} onQuality
+ */
+
+/** The caller tries a restart first, so that both rarely do at once. */
+const restartAfterMs = {offerer: 2000, answerer: 6000};
+const restartAgainMs = 8000;
+const statsEveryMs = 1000;
+const eagerEveryMs = 50;
+const eagerForMs = 30_000;
+
+export class Peer {
+    #pc;
+    #offerer;
+    /** @type {Owner} */ #owner;
+    #closed = false;
+    #wasUp = false;
+    #sawMedia = false;
+    /** What comes from the wire is done one after the other. @type {Promise<void>} */ #queue = Promise.resolve();
+    /** @type {Candidate[]} */ #early = [];
+    /** @type {Map<Kind, MediaStreamTrack|null>} */ #tracks = new Map();
+    #local = new MediaStream(); // only its id counts: tracks of one stream are kept in step at the other side
+    /** @type {any} */ #restart = null;
+    /** @type {any} */ #stats = null;
+    #received = {packets: 0, lost: 0};
+    #began = performance.now();
+    #measured = 0;
+    /** The other side's sound and picture, in one stream for one video element. */
+    remote = new MediaStream();
+
+    /**
+     * @param {{offerer: boolean, iceServers: ICEServer[], relayOnly: boolean}} options
+     * @param {Owner} owner
+     */
+    constructor({offerer, iceServers, relayOnly}, owner) {
+        this.#offerer = offerer;
+        this.#owner = owner;
+        const pc = this.#pc = new RTCPeerConnection({
+            iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all', bundlePolicy: 'max-bundle',
+        });
+        pc.onicecandidate = ({candidate}) => this.#gotLocal(candidate);
+        pc.onconnectionstatechange = () => this.#moved();
+        pc.ontrack = ({track}) => this.remote.addTrack(track);
+        this.#watch();
+        if (offerer)
+            this.#do(() => this.#offer());
+    }
+
+    /**
+     * What this side sends of a kind from now on; null sends nothing.
+     * @param {Kind} kind
+     * @param {MediaStreamTrack|null} track
+     */
+    setTrack(kind, track) {
+        this.#tracks.set(kind, track);
+        this.#transceiver(kind)?.sender.replaceTrack(track).catch(err => this.#log('replace track', err));
+    }
+
+    /** @param {string} sdp */
+    gotOffer(sdp) {
+        this.#do(async () => {
+            const pc = this.#pc;
+            if (pc.signalingState !== 'stable' && this.#offerer)
+                return; // both offered: the callee takes the caller's
+            await pc.setRemoteDescription({type: 'offer', sdp});
+            await this.#addEarly();
+            for (const kind of /** @type {Kind[]} */ (['audio', 'video'])) {
+                const t = this.#transceiver(kind);
+                if (!t)
+                    continue;
+                t.direction = 'sendrecv';
+                t.sender.setStreams?.(this.#local);
+                await t.sender.replaceTrack(this.#tracks.get(kind) ?? null);
+            }
+            await pc.setLocalDescription();
+            this.#owner.onAnswer(this.#sdp());
+        });
+    }
+
+    /** @param {string} sdp */
+    gotAnswer(sdp) {
+        this.#do(async () => {
+            if (this.#pc.signalingState !== 'have-local-offer')
+                return;
+            await this.#pc.setRemoteDescription({type: 'answer', sdp});
+            await this.#addEarly();
+        });
+    }
+
+    /** @param {Candidate} candidate */
+    gotCandidate(candidate) {
+        this.#do(async () => {
+            if (this.#pc.remoteDescription)
+                await this.#add(candidate);
+            else
+                this.#early.push(candidate);
+        });
+    }
+
+    close() {
+        this.#closed = true;
+        clearTimeout(this.#restart);
+        clearTimeout(this.#stats);
+        const pc = this.#pc;
+        pc.onicecandidate = pc.onconnectionstatechange = pc.ontrack = null;
+        pc.close();
+    }
+
+    /**
+     * Does one step of negotiation after the ones before it. A step that fails before media ever flowed is the end; a failed
+     * restart is tried again.
+     * @param {() => Promise<void>} step
+     */
+    #do(step) {
+        this.#queue = this.#queue.then(() => this.#closed ? undefined : step()).catch(err => {
+            if (this.#closed)
+                return;
+            this.#log('negotiate', err);
+            if (!this.#wasUp)
+                this.#owner.onFailed(err instanceof Error ? err : new Error(String(err)));
+        });
+    }
+
+    async #offer() {
+        const pc = this.#pc;
+        if (pc.getTransceivers().length === 0) {
+            for (const kind of /** @type {Kind[]} */ (['audio', 'video'])) {
+                const t = pc.addTransceiver(kind, {direction: 'sendrecv', streams: [this.#local]});
+                await t.sender.replaceTrack(this.#tracks.get(kind) ?? null);
+            }
+        }
+        await pc.setLocalDescription(await pc.createOffer({iceRestart: this.#wasUp}));
+        this.#owner.onOffer(this.#sdp());
+    }
+
+    #sdp() {
+        return /** @type {RTCSessionDescription} */ (this.#pc.localDescription).sdp;
+    }
+
+    async #addEarly() {
+        for (const candidate of this.#early.splice(0))
+            await this.#add(candidate);
+    }
+
+    /** @param {Candidate} candidate */
+    async #add(candidate) {
+        try {
+            await this.#pc.addIceCandidate(candidate);
+        } catch (err) {
+            this.#log('candidate', err); // one way less; the others may do
+        }
+    }
+
+    /** @param {RTCIceCandidate|null} candidate */
+    #gotLocal(candidate) {
+        if (!candidate)
+            this.#owner.onCandidate({candidate: ''});
+        else if (candidate.candidate) // an empty one only ends a generation
+            this.#owner.onCandidate({candidate: candidate.candidate, sdpMid: candidate.sdpMid, sdpMLineIndex: candidate.sdpMLineIndex});
+    }
+
+    #moved() {
+        switch (this.#pc.connectionState) {
+        case 'connected':
+            clearTimeout(this.#restart);
+            this.#restart = null;
+            this.#wasUp = true;
+            this.#owner.onUp();
+            break;
+        case 'disconnected':
+            this.#owner.onDown();
+            this.#restartIn(this.#offerer ? restartAfterMs.offerer : restartAfterMs.answerer);
+            break;
+        case 'failed':
+            if (!this.#wasUp) {
+                this.#owner.onFailed(new Error('no way found between the two sides'));
+                break;
+            }
+            this.#owner.onDown();
+            this.#restartIn(this.#offerer ? 0 : restartAfterMs.answerer);
+            break;
+        }
+    }
+
+    /** @param {number} ms */
+    #restartIn(ms) {
+        if (this.#restart && ms > 0)
+            return;
+        clearTimeout(this.#restart);
+        this.#restart = setTimeout(() => {
+            this.#restart = null;
+            this.#do(async () => {
+                if (this.#pc.signalingState === 'stable')
+                    await this.#offer();
+            });
+            this.#restartIn(restartAgainMs);
+        }, ms);
+    }
+
+    /** @param {Kind} kind */
+    #transceiver(kind) {
+        return this.#pc.getTransceivers().find(t => t.receiver.track.kind === kind && t.currentDirection !== 'stopped');
+    }
+
+    /** Reads the statistics: often until something of the other side was decoded, then once a second. */
+    async #watch() {
+        const report = await this.#pc.getStats().catch(() => null);
+        if (this.#closed)
+            return;
+        if (report)
+            this.#measure(report, [...report.values()]);
+        const eager = !this.#sawMedia && performance.now() - this.#began < eagerForMs;
+        this.#stats = setTimeout(() => this.#watch(), eager ? eagerEveryMs : statsEveryMs);
+    }
+
+    /**
+     * @param {RTCStatsReport} report
+     * @param {any[]} stats
+     */
+    #measure(report, stats) {
+        if (!this.#sawMedia && stats.some(decoded)) {
+            this.#sawMedia = true;
+            this.#owner.onFirstMedia();
+        }
+        const now = performance.now();
+        if (this.#wasUp && !this.#closed && now - this.#measured >= statsEveryMs - eagerEveryMs) {
+            this.#measured = now;
+            this.#owner.onQuality(this.#quality(report, stats));
+        }
+    }
+
+    /**
+     * @param {RTCStatsReport} report
+     * @param {any[]} stats
+     * @returns {Quality}
+     */
+    #quality(report, stats) {
+        const pair = selectedPair(report, stats);
+        const ends = [report.get(pair?.localCandidateId), report.get(pair?.remoteCandidateId)];
+        const relayed = ends.some(c => c?.candidateType === 'relay');
+        const inbound = stats.filter(s => s.type === 'inbound-rtp');
+        const now = {packets: sum(inbound, 'packetsReceived'), lost: sum(inbound, 'packetsLost')};
+        const lost = Math.max(0, now.lost - this.#received.lost);
+        const expected = now.packets - this.#received.packets + lost;
+        this.#received = now;
+        return {
+            path: pair ? relayed ? 'relay' : 'direct' : '',
+            rttMs: Math.round((pair?.currentRoundTripTime ?? 0) * 1000),
+            lossPercent: expected > 0 ? lost / expected * 100 : 0,
+        };
+    }
+
+    /**
+     * @param {string} what
+     * @param {unknown} err
+     */
+    #log(what, err) {
+        console.warn(`peer: ${what}: ${err instanceof Error ? err.message : err}`);
+    }
+}
+
+/**
+ * Whether a statistic shows sound or picture of the other side that was really decoded.
+ * @param {any} s
+ */
+function decoded(s) {
+    if (s.type !== 'inbound-rtp')
+        return false;
+    return s.kind === 'video' ? s.framesDecoded > 0 : s.packetsReceived > 0 && s.totalSamplesReceived > s.concealedSamples;
+}
+
+/**
+ * The pair of candidates that media travels by. Firefox has no selectedCandidatePairId but marks the pair.
+ * @param {RTCStatsReport} report
+ * @param {any[]} stats
+ */
+function selectedPair(report, stats) {
+    const transport = stats.find(s => s.type === 'transport' && s.selectedCandidatePairId);
+    return transport ? report.get(transport.selectedCandidatePairId) : stats.find(s => s.type === 'candidate-pair' && s.selected);
+}
+
+/**
+ * @param {any[]} stats
+ * @param {string} field
+ */
+const sum = (stats, field) => stats.reduce((n, s) => n + (s[field] ?? 0), 0);

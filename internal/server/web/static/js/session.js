@@ -1,0 +1,373 @@
+/**
+ * The page without its elements: who is signed in, the link, the roster, chats, calls, and where the person looks. Views read its
+ * fields and call its methods; every change is told once to whoever subscribed, after the present step is done.
+ */
+import * as api from './api.js';
+import {Calling} from './calling.js';
+import {Chats} from './chats.js';
+import {Link} from './link.js';
+import {Malformed, code, pushData} from './protocol.js';
+import {Ringer} from './ring.js';
+import {hashOf, parseRoute} from './route.js';
+import {loadSettings, saveSettings} from './settings.js';
+
+/** @typedef {import('./protocol.js').User} User */
+/** @typedef {import('./protocol.js').CallRecord} CallRecord */
+/** @typedef {import('./protocol.js').Envelope} Envelope */
+/** @typedef {import('./route.js').Route} Route */
+
+const nobody = Object.freeze({id: '', name: '', kind: 'person', online: false});
+const wide = matchMedia('(min-width: 48rem)');
+
+export class Session {
+    /** @type {'loading'|'unreachable'|'sign-in'|'home'} */ page = 'loading';
+    /** Whether anybody may register here. */
+    signUp = true;
+    /** A sign-in or sign-up runs. */
+    signingIn = false;
+    /** Why the last one failed, or why the session ended; for people. */
+    signInNote = '';
+
+    /** @type {User} */ self = nobody;
+    online = false;
+    /** Why not; for people. */
+    linkNote = '';
+    /** @type {Map<string, User>} everybody else, by id */ people = new Map();
+    /** @type {Route} */ route = parseRoute(location.hash);
+    settings = loadSettings();
+
+    /** The chat beside the call is open. */
+    callChat = false;
+
+    /** The record of calls. @type {{list: CallRecord[], more: boolean, loading: boolean, loaded: boolean, error: string}} */
+    calls = {list: [], more: false, loading: false, loaded: false, error: ''};
+    /** The call that a details page is asked for. @type {{id: string, record: CallRecord|null, error: string}} */
+    details = {id: '', record: null, error: ''};
+
+    #link;
+    #ringer = new Ringer();
+    /** @type {(() => void)[]} */ #views = [];
+    #telling = false;
+
+    constructor() {
+        this.#link = new Link(
+            {url: `${location.protocol === 'http:' ? 'ws' : 'wss'}://${location.host}/ws`, device: browserName(), client: 'visavis-web/1'},
+            {
+                onOnline: connected => this.#gotOnline(connected),
+                onOffline: note => this.#gotOffline(note),
+                onRefused: note => this.#signedOut(note),
+                onPush: e => this.#gotPush(e),
+                stillSignedIn: () => api.me().then(Boolean, () => true),
+            },
+        );
+        const changed = () => this.changed();
+        this.chats = new Chats({link: this.#link, self: () => this.self, changed, seen: id => !document.hidden && this.chatInView() === id});
+        this.calling = new Calling({
+            link: this.#link, ringer: this.#ringer, settings: this.settings, changed,
+            person: id => this.people.get(id), record: api.call, ended: () => this.#callEnded(),
+        });
+        addEventListener('hashchange', () => this.#moved());
+        addEventListener('online', () => this.#link.hurry());
+        addEventListener('offline', () => this.#link.check());
+        addEventListener('pagehide', () => this.calling.leave());
+        document.addEventListener('visibilitychange', () => this.#looked());
+        wide.addEventListener('change', () => this.#moved());
+    }
+
+    /** @param {() => void} view called after every change */
+    subscribe(view) {
+        this.#views.push(view);
+    }
+
+    /** Something changed: the views draw once, when the present step is done. */
+    changed() {
+        if (this.#telling)
+            return;
+        this.#telling = true;
+        queueMicrotask(() => {
+            this.#telling = false;
+            for (const view of this.#views)
+                view();
+        });
+    }
+
+    /** Finds out whether the browser still has a session. */
+    async start() {
+        this.page = 'loading';
+        this.changed();
+        try {
+            const [info, self] = await Promise.all([api.info(), api.me()]);
+            this.signUp = info.signUp;
+            if (self)
+                this.#signedIn(self);
+            else
+                this.page = 'sign-in';
+        } catch (err) {
+            this.page = 'unreachable';
+            this.linkNote = err instanceof Error ? err.message : '';
+        }
+        this.changed();
+    }
+
+    /**
+     * @param {'login'|'register'} how
+     * @param {string} name
+     * @param {string} password
+     */
+    async signIn(how, name, password) {
+        if (this.signingIn)
+            return;
+        this.signingIn = true;
+        this.signInNote = '';
+        this.changed();
+        try {
+            this.#signedIn(await api.signIn(how, name, password, browserName()));
+        } catch (err) {
+            this.signInNote = err instanceof Error ? err.message : 'That did not work.';
+        }
+        this.signingIn = false;
+        this.changed();
+    }
+
+    async signOut() {
+        this.calling.hangup();
+        await api.signOut().catch(() => {}); // without a server, the page forgets at least
+        this.#signedOut('');
+    }
+
+    /** Everybody else, who is online first, then by name; Echo after people. */
+    roster() {
+        const rank = (/** @type {User} */ u) => (u.online ? 0 : 2) + (u.kind === 'person' ? 0 : 1);
+        return [...this.people.values()].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    }
+
+    /** The id of the chat that is to be seen, empty for the lobby; null when there is none. */
+    chatInView() {
+        const {phase, peerId} = this.calling.state;
+        if (phase !== 'idle' && phase !== 'incoming')
+            return this.callChat && phase !== 'ended' ? peerId : null;
+        switch (this.route.page) {
+        case 'people':
+            return wide.matches ? '' : null;
+        case 'lobby':
+            return '';
+        case 'chat':
+            return this.route.id;
+        case 'calls': case 'call':
+            return null;
+        }
+    }
+
+    /** @param {boolean} open */
+    showCallChat(open) {
+        this.callChat = open;
+        this.#looked();
+        this.changed();
+    }
+
+    /** How many calls were missed since the list was last looked at. */
+    missed() {
+        const seen = Date.parse(this.#seenCalls()) || 0;
+        return this.calls.list.filter(c => c.missed && Date.parse(c.started) > seen).length;
+    }
+
+    /** @param {Route} route */
+    go(route) {
+        const hash = hashOf(route);
+        if (location.hash === hash)
+            this.#moved();
+        else
+            location.hash = hash;
+    }
+
+    /** @param {Partial<import('./settings.js').Settings>} change */
+    setSettings(change) {
+        Object.assign(this.settings, change);
+        saveSettings(this.settings);
+        this.changed();
+    }
+
+    /** @param {boolean} more older ones than are here */
+    async loadCalls(more) {
+        const {calls} = this;
+        if (calls.loading || this.page !== 'home')
+            return;
+        calls.loading = true;
+        this.changed();
+        try {
+            const got = await api.calls(more ? calls.list.at(-1)?.id ?? '' : '');
+            const kept = more ? calls.list : [];
+            calls.list = [...kept, ...got.calls];
+            calls.more = got.more;
+            calls.error = '';
+            calls.loaded = true;
+        } catch (err) {
+            calls.error = err instanceof Error ? err.message : '';
+        }
+        calls.loading = false;
+        if (this.route.page === 'calls' || this.route.page === 'call')
+            this.#sawCalls();
+        this.changed();
+    }
+
+    /** @param {User} self */
+    #signedIn(self) {
+        this.self = self;
+        this.page = 'home';
+        this.signInNote = '';
+        this.online = false;
+        this.linkNote = '';
+        this.#link.start();
+        this.loadCalls(false);
+        this.#moved();
+    }
+
+    /** @param {string} note */
+    #signedOut(note) {
+        this.#link.stop();
+        this.calling.reset();
+        this.page = 'sign-in';
+        this.signInNote = note;
+        this.self = nobody;
+        this.online = false;
+        this.people.clear();
+        this.chats.clear();
+        this.calls = {list: [], more: false, loading: false, loaded: false, error: ''};
+        this.details = {id: '', record: null, error: ''};
+        this.changed();
+    }
+
+    /** @param {import('./protocol.js').Connected} connected */
+    #gotOnline({self, users, callId}) {
+        this.self = self;
+        this.online = true;
+        this.linkNote = '';
+        this.#setRoster(users);
+        this.chats.online();
+        this.calling.online(callId ?? '');
+        this.#looked();
+        this.changed();
+    }
+
+    /** @param {string} note */
+    #gotOffline(note) {
+        this.online = false;
+        this.linkNote = note;
+        this.changed();
+    }
+
+    /** @param {Envelope} e */
+    #gotPush(e) {
+        switch (e.code) {
+        case code.userList:
+            this.#setRoster(pushData(e).users);
+            break;
+        case code.userOnline: case code.userOffline:
+            this.#setPerson(pushData(e).user);
+            break;
+        case code.chat:
+            this.chats.got(pushData(e));
+            break;
+        case code.invite: case code.ringing: case code.accepted: case code.ended: case code.media:
+        case code.offer: case code.answer: case code.candidate:
+            this.calling.push(e);
+            break;
+        }
+        this.changed();
+    }
+
+    /** @param {User[]|null} users */
+    #setRoster(users) {
+        this.people.clear();
+        for (const user of users ?? [])
+            this.#setPerson(user);
+    }
+
+    /** @param {User} user */
+    #setPerson(user) {
+        if (user.id !== this.self.id)
+            this.people.set(user.id, user);
+    }
+
+    #callEnded() {
+        this.callChat = false;
+        this.loadCalls(false);
+    }
+
+    /** The address or the width has changed. */
+    #moved() {
+        this.route = parseRoute(location.hash);
+        if (this.page === 'home') {
+            if (this.route.page === 'call')
+                this.#loadDetails(this.route.id);
+            if (this.route.page === 'calls' || this.route.page === 'call')
+                this.#sawCalls();
+            this.#looked();
+        }
+        this.changed();
+    }
+
+    /** The person looks at the page, or at another part of it. */
+    #looked() {
+        if (document.hidden || this.page !== 'home')
+            return;
+        this.#link.hurry();
+        const chat = this.chatInView();
+        if (chat !== null)
+            this.chats.look(chat);
+        if ((this.route.page === 'calls' || this.route.page === 'call') && !this.calls.loaded)
+            this.loadCalls(false);
+    }
+
+    /** @param {string} id */
+    async #loadDetails(id) {
+        const known = this.calls.list.find(c => c.id === id) ?? null;
+        const details = this.details = {id, record: known, error: ''};
+        try {
+            details.record = await api.call(id);
+        } catch (err) {
+            details.error = err instanceof Malformed || !(err instanceof Error) ? 'The record was not understood.' : err.message;
+        }
+        this.changed();
+    }
+
+    #seenCalls() {
+        try {
+            return localStorage.getItem(`visavis.calls.${this.self.id}`) ?? '';
+        } catch {
+            return '';
+        }
+    }
+
+    /** Ends a call's last page and looks at the chat with whom it was. */
+    messageAfterCall() {
+        const {peerId} = this.calling.state;
+        this.calling.dismiss();
+        this.go({page: 'chat', id: peerId});
+    }
+
+    /** @param {boolean} video */
+    callAgain(video) {
+        this.calling.dial(this.calling.state.peerId, video);
+    }
+
+    #sawCalls() {
+        const newest = this.calls.list[0]?.started;
+        try {
+            if (newest)
+                localStorage.setItem(`visavis.calls.${this.self.id}`, newest);
+        } catch {
+            // No storage: the badge stays.
+        }
+    }
+}
+
+/** A name of this browser for people who have several devices. */
+function browserName() {
+    const agent = navigator.userAgent;
+    const names = /** @type {const} */ ([['Firefox/', 'Firefox'], ['Edg/', 'Edge'], ['OPR/', 'Opera'], ['Chrome/', 'Chrome'], ['Safari/', 'Safari']]);
+    const name = names.find(([mark]) => agent.includes(mark))?.[1] ?? 'Browser';
+    const systems = /** @type {const} */ ([['Android', 'Android'], ['iPhone', 'iPhone'], ['iPad', 'iPad'], ['Windows', 'Windows'], ['Mac OS', 'Mac'], ['Linux', 'Linux']]);
+    const system = systems.find(([mark]) => agent.includes(mark))?.[1];
+    return system ? `${name} on ${system}` : name;
+}
