@@ -19,12 +19,13 @@ import (
 type App struct {
 	Dialer       Dialer
 	Media        Media
-	Secrets      Secrets  // nil: a session is not kept
-	SettingsFile string   // "": settings are not kept
-	Initial      Settings // where the file says nothing
-	Device       string   // for people: "Anna's laptop"
-	Client       string   // name/version
-	RelayOnly    bool     // calls go through the relay only, and Echo's answers too
+	Secrets      Secrets         // nil: a session is not kept
+	SettingsFile string          // "": settings are not kept
+	Initial      Settings        // where the file says nothing
+	Override     func(*Settings) // what the command line says, over the file; nil: nothing
+	Device       string          // for people: "Anna's laptop"
+	Client       string          // name/version
+	RelayOnly    bool            // calls go through the relay only, and Echo's answers too
 	Logger       *slog.Logger
 
 	mail   *mailbox        // the loop's
@@ -76,6 +77,9 @@ func (a *App) Start() error {
 	}
 	a.setUp()
 	settings, err := LoadSettings(a.SettingsFile, a.Initial)
+	if a.Override != nil {
+		a.Override(&settings)
+	}
 	a.snap.Settings, a.snap.Server = settings, settings.Server
 	if err != nil {
 		a.notice("Your settings could not be read: " + err.Error())
@@ -122,6 +126,9 @@ func (a *App) Subscribe(f func(Snapshot)) (cancel func()) {
 	})
 	return func() { a.post(func() { delete(a.subs, id) }) }
 }
+
+// View has f called once from the loop with the snapshot as it is after the commands given before.
+func (a *App) View(f func(Snapshot)) { a.post(func() { f(a.snap) }) }
 
 // Events has f called from the loop with everything worth a line in a log; f must not block for long. Register before
 // Start to miss nothing.

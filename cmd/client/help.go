@@ -1,0 +1,40 @@
+package main
+
+const helpText = `Visavis: calls from person to person.
+
+  visavis                    open the window
+  visavis register           make an account
+  visavis call USER          call somebody, without a window
+  visavis answer             answer calls, without a window
+  visavis devices            list cameras, screens, microphones and speakers
+  visavis version | help
+
+Who and where
+  --server ADDRESS           HOST, HOST:PORT or https://…
+  --ca FILE                  trust this certificate too (PEM): a server's own data/tls/cert.pem
+  --user NAME
+  --password-file FILE       or the environment variable VISAVIS_PASSWORD; without either, the session that the window kept
+  --config-dir DIR           where settings and the session are kept
+
+Media
+  --camera X                 default, none, pattern, pattern:ID, file:X.y4m, device:NAME
+  --microphone X             default, none, tone, tone:HZ, speech, file:X.wav, device:NAME
+  --speaker X                default, none, file:X.wav, device:NAME
+  --size WxH --fps N         of the picture that is sent (1280x720, 30)
+  --codecs LIST              of the picture, in order of preference: vp9,vp8
+  --relay-only               through the server's relay only
+  --record-video X.y4m|-     every picture of the other, when it is presented, scaled to --record-size WxH (or --size)
+
+Automation
+  --duration TIME            hang up so long after the connection stands: 90s, 15m
+  --events FILE|-            what happens, as JSON lines
+  --verbose                  tell more on standard error
+  answer: --from NAME        accept only this person; others are declined
+          --once             end after one call
+  window: --sign-in          sign in at once; --register makes the account if it is not there yet
+          --call USER, --auto-answer, --from NAME, --duration TIME, --once (close after one call)
+          --screenshot FILE  save the window as PNG, --screenshot-after TIME into the call (5s)
+
+Exit codes: 0 the call ended normally, 2 usage, 3 sign-in failed, 4 not answered, declined, busy or nobody there,
+5 no connection.
+`

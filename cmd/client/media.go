@@ -1,0 +1,315 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"visavis.example/internal/app"
+	"visavis.example/internal/media"
+	"visavis.example/internal/media/capture"
+	"visavis.example/internal/media/playout"
+	"visavis.example/internal/peer"
+	"visavis.example/internal/signal"
+)
+
+// calls implements app.Media over packages peer, capture and playout.
+type calls struct {
+	options  mediaOptions
+	log      *slog.Logger
+	ring     *ringer
+	recorder *playout.Y4MFile // nil: none; lives as long as the program, over several calls
+
+	// Where pictures are shown; the window attaches itself.
+	remote, self playout.Slot
+	window       bool
+}
+
+func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
+	c := &calls{options: o, log: log, window: window}
+	if o.record != "" {
+		c.recorder = &playout.Y4MFile{Path: o.record, Width: o.recordWidth, Height: o.recordHeight, FPS: o.fps}
+		if err := c.recorder.Start(); err != nil {
+			return nil, fmt.Errorf("record video: %w", err)
+		}
+	}
+	c.ring = newRinger(log)
+	return c, nil
+}
+
+// Open implements app.Media. Devices are opened beside it, as soon as the connection has begun.
+func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer, error) {
+	l := &link{calls: c, post: post, settings: conf.Settings, microphoneOn: conf.Microphone, cameraOn: conf.Camera}
+	l.session = &peer.Session{
+		Offerer:         conf.Offerer,
+		RelayOnly:       conf.RelayOnly,
+		IncludeLoopback: onLoopback(conf.Settings.Server),
+		Codecs:          c.options.codecs,
+		Width:           c.options.width, Height: c.options.height, FPS: c.options.fps,
+		Video:   c.video(),
+		OnEvent: l.gotEvent,
+		Logger:  c.log,
+	}
+	if c.window {
+		l.session.SelfView = &c.self
+	}
+	for _, s := range conf.ICEServers {
+		l.session.ICEServers = append(l.session.ICEServers, peer.ICEServer(s))
+	}
+	if err := l.session.Start(); err != nil {
+		l.session.Close()
+		return nil, err
+	}
+	l.hands = newQueue()
+	l.hands.put(l.update)
+	return l, nil
+}
+
+// onLoopback says whether the server is on this machine; then so may be the other side, and there may be no other network.
+func onLoopback(server string) bool {
+	a, err := signal.ParseAddress(server)
+	return err == nil && a.Loopback()
+}
+
+func (c *calls) video() media.VideoSink {
+	var sinks []media.VideoSink
+	if c.window {
+		sinks = append(sinks, &c.remote)
+	}
+	if c.recorder != nil {
+		sinks = append(sinks, c.recorder)
+	}
+	return playout.Tee(sinks...)
+}
+
+// Devices implements app.Media.
+func (c *calls) Devices() app.Devices {
+	return app.Devices{
+		Cameras: capture.Cameras(), Screens: capture.Screens(), Microphones: capture.Microphones(), Speakers: playout.Speakers(),
+	}
+}
+
+// Ring implements app.Media: the ringtone sounds through the default speaker, where it is noticed; the ringback where the
+// other's voice will. A speaker switched off or recorded to a file does not ring.
+func (c *calls) Ring(incoming bool, s app.Settings) {
+	p := c.options.speaker.orSetting(s.Speaker)
+	switch {
+	case p.kind == "none" || p.kind == "file":
+		return
+	case incoming:
+		p = theDefault
+	}
+	c.ring.play(incoming, p)
+}
+
+// Quiet implements app.Media.
+func (c *calls) Quiet() { c.ring.quiet() }
+
+// Close implements app.Media.
+func (c *calls) Close() {
+	c.ring.close()
+	if c.recorder != nil {
+		if err := c.recorder.Close(); err != nil {
+			c.log.Error("recording is not complete", "err", err)
+		}
+		c.log.Debug("recorded", "pictures", c.recorder.Written(), "dropped", c.recorder.Dropped())
+	}
+}
+
+// link implements app.Peer: one peer.Session and the devices it uses. The fields below hands belong to its goroutine,
+// since looking for devices takes time.
+type link struct {
+	calls   *calls
+	post    func(app.MediaEvent)
+	session *peer.Session
+	hands   *queue
+
+	settings     app.Settings
+	microphoneOn bool
+	cameraOn     bool
+	screen       string
+
+	camera, microphone, speaker spec // what is open; the zero spec: nothing
+}
+
+func (l *link) GotOffer(sdp string)  { l.session.GotOffer(sdp) }
+func (l *link) GotAnswer(sdp string) { l.session.GotAnswer(sdp) }
+func (l *link) GotCandidate(c signal.Candidate) {
+	l.session.GotCandidate(peer.Candidate(c))
+}
+
+func (l *link) SetMicrophone(on bool) { l.change(func() { l.microphoneOn = on }) }
+func (l *link) SetCamera(on bool)     { l.change(func() { l.cameraOn = on }) }
+func (l *link) SetScreen(name string) { l.change(func() { l.screen = name }) }
+func (l *link) SetDevices(s app.Settings) {
+	l.change(func() { l.settings = s })
+}
+
+func (l *link) change(f func()) {
+	l.hands.put(func() {
+		f()
+		l.update()
+	})
+}
+
+func (l *link) Close() {
+	l.hands.close()
+	l.session.Close()
+}
+
+// update opens and closes what the switches and settings say.
+func (l *link) update() {
+	o := l.calls.options
+	l.updateSpeaker(o.speaker.orSetting(l.settings.Speaker))
+	l.updateMicrophone(o.microphone.orSetting(l.settings.Microphone))
+	want := spec{}
+	switch {
+	case l.screen != "":
+		want = spec{"screen", l.screen}
+	case l.cameraOn:
+		want = o.camera.orSetting(l.settings.Camera)
+	}
+	l.updateCamera(want)
+}
+
+func (l *link) updateSpeaker(want spec) {
+	if want == l.speaker {
+		return
+	}
+	l.speaker = want
+	sink, err := openSpeaker(want)
+	if err != nil {
+		l.notice(peer.Speaker, err)
+		sink, _ = openSpeaker(none)
+	}
+	l.session.SetSpeaker(watchSink(sink, func(err error) { l.notice(peer.Speaker, err) }))
+}
+
+func (l *link) updateMicrophone(want spec) {
+	l.session.SetMuted(!l.microphoneOn)
+	if want == l.microphone {
+		return
+	}
+	l.microphone = want
+	src, err := openMicrophone(want)
+	switch {
+	case err != nil:
+		l.lost(peer.Microphone, err)
+	case src == nil:
+		l.session.SetMicrophone(nil)
+		l.post(app.MediaLacks{Microphone: true})
+	default:
+		l.session.SetMicrophone(watchAudio(src, func(err error) { l.notice(peer.Microphone, err) }))
+	}
+}
+
+func (l *link) updateCamera(want spec) {
+	if want == l.camera {
+		return
+	}
+	l.camera = want
+	if want == (spec{}) {
+		l.session.SetCamera(nil)
+		return
+	}
+	src, err := l.calls.options.openCamera(want)
+	switch {
+	case err != nil:
+		l.lost(peer.Camera, err)
+	case src == nil:
+		l.session.SetCamera(nil)
+		l.post(app.MediaLacks{Camera: true})
+	default:
+		l.session.SetCamera(watchVideo(src, func(err error) { l.hands.put(func() { l.lost(peer.Camera, err) }) }))
+	}
+}
+
+// lost ends the use of a device that cannot be opened or has gone, so that the switch can try it again.
+func (l *link) lost(d peer.Device, err error) {
+	switch d {
+	case peer.Camera:
+		screen := l.camera.kind == "screen"
+		l.camera = spec{}
+		l.session.SetCamera(nil)
+		if screen {
+			l.screen = ""
+			l.post(app.MediaLacks{Screen: true})
+			l.post(app.MediaNotice{Text: "The screen cannot be shared: " + err.Error() + "."})
+			l.update() // back to the camera
+			return
+		}
+		l.cameraOn = false
+		l.post(app.MediaLacks{Camera: true})
+	case peer.Microphone:
+		l.microphone = spec{}
+		l.microphoneOn = false
+		l.session.SetMicrophone(nil)
+		l.post(app.MediaLacks{Microphone: true})
+	case peer.Speaker:
+	}
+	l.notice(d, err)
+}
+
+// notice says in people's words what a device's failure means for the call.
+func (l *link) notice(d peer.Device, err error) {
+	l.calls.log.Warn("device", "what", d, "err", err)
+	text := ""
+	switch {
+	case errors.Is(err, capture.ErrNoCamera):
+		text = "No camera was found. The other cannot see you."
+	case errors.Is(err, capture.ErrNoMicrophone):
+		text = "No microphone was found. The other cannot hear you."
+	case errors.Is(err, playout.ErrNoSpeaker):
+		text = "No speaker was found. You cannot hear the other."
+	case errors.Is(err, capture.ErrBusy):
+		text = "The " + string(d) + " is used by another program."
+	default:
+		text = "The " + string(d) + " does not work: " + err.Error() + "."
+	}
+	l.post(app.MediaNotice{Text: text})
+}
+
+// gotEvent is what the session says; it only passes on.
+func (l *link) gotEvent(e peer.Event) {
+	switch e := e.(type) {
+	case peer.Offer:
+		l.post(app.LocalOffer{SDP: e.SDP})
+	case peer.Answer:
+		l.post(app.LocalAnswer{SDP: e.SDP})
+	case peer.LocalCandidate:
+		l.post(app.LocalCandidate{Candidate: signal.Candidate(e.Candidate)})
+	case peer.Connected:
+		l.post(app.MediaUp{Path: path(e.Relay)})
+	case peer.Disconnected:
+		l.post(app.MediaDown{})
+	case peer.Failed:
+		l.post(app.MediaFailed{Why: e.Why})
+	case peer.FirstVideo:
+		l.post(app.FirstVideo{Width: e.Width, Height: e.Height})
+	case peer.FirstAudio:
+		l.post(app.FirstAudio{})
+	case peer.DeviceFailed:
+		l.hands.put(func() { l.lost(e.Device, fmt.Errorf("%s: %w", e.Label, e.Err)) })
+	case peer.Stats:
+		l.post(app.MediaStats{At: e.At, Quality: quality(e)})
+	}
+}
+
+func path(relay bool) signal.Path {
+	if relay {
+		return signal.PathRelay
+	}
+	return signal.PathDirect
+}
+
+func quality(e peer.Stats) app.Quality {
+	q := app.Quality{
+		Path: path(e.Relay), RTT: e.RTT, LossPercent: e.LossPercent,
+		SendKbps: e.SendKbps, ReceiveKbps: e.ReceiveKbps, SendFPS: e.SendFPS, ReceiveFPS: e.ReceiveFPS,
+		SendSize: e.SendSize, ReceiveSize: e.ReceiveSize, VideoCodec: e.ReceiveCodec,
+	}
+	if q.VideoCodec == "" {
+		q.VideoCodec = e.SendCodec
+	}
+	return q
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"visavis.example/internal/app"
+	"visavis.example/internal/call"
+	"visavis.example/internal/signal"
+)
+
+// robot does what the command line asks for in a person's place: dials, answers, hangs up. Its methods event and
+// snapshot run on the app's loop, and it only gives commands, which never wait.
+type robot struct {
+	o    *options
+	app  *app.App
+	say  io.Writer // for people
+	shot func()    // takes the screenshot; nil: none
+	done chan int  // of capacity 1: the exit code, once
+
+	dialled   bool
+	connected bool
+	online    bool
+	timers    []*time.Timer
+}
+
+// finish ends the program with that code; only the first one counts.
+func (r *robot) finish(code int) {
+	select {
+	case r.done <- code:
+	default:
+	}
+}
+
+func (r *robot) tell(format string, args ...any) { _, _ = fmt.Fprintf(r.say, format+"\n", args...) }
+
+// windowless says whether this is a command that ends by itself when it cannot go on; a window stays for the person.
+func (r *robot) windowless() bool { return r.o.command != "" }
+
+func (r *robot) event(e app.Event) {
+	switch e.Event {
+	case "sign-in-failed":
+		if r.windowless() || r.o.once {
+			r.tell("Sign-in failed: %s", e.Text)
+			r.finish(exitSignIn)
+		}
+	case "signed-in":
+		r.tell("Signed in as %s.", e.User)
+		r.online = true
+	case "offline":
+		r.tell("%s", e.Text)
+	case "dialing":
+		r.tell("Calling %s…", e.User)
+	case "ringing":
+		r.tell("It rings.")
+	case "incoming":
+		r.incoming(e)
+	case "connected":
+		r.connect(e)
+	case "notice":
+		r.tell("%s", e.Text)
+	case "ended":
+		r.ended(e)
+	}
+}
+
+func (r *robot) incoming(e app.Event) {
+	r.tell("%s calls.", e.User)
+	switch {
+	case !r.o.autoAnswer:
+	case r.o.from != "" && !strings.EqualFold(r.o.from, e.User):
+		r.app.Decline()
+	default:
+		r.app.Accept(r.o.media.camera != none)
+	}
+}
+
+func (r *robot) connect(e app.Event) {
+	r.tell("Connected with %s (%s).", e.User, e.Path)
+	r.connected = true
+	if d := r.o.duration; d > 0 {
+		id := e.CallID
+		r.after(d, func(s app.Snapshot) {
+			if s.Call.ID == id {
+				r.app.Hangup()
+			}
+		})
+	}
+	if r.shot != nil {
+		r.timers = append(r.timers, time.AfterFunc(r.o.screenshotAfter, r.shot))
+	}
+}
+
+// after runs f on the app's loop with the snapshot of then.
+func (r *robot) after(d time.Duration, f func(app.Snapshot)) {
+	r.timers = append(r.timers, time.AfterFunc(d, func() { r.app.View(f) }))
+}
+
+func (r *robot) ended(e app.Event) {
+	r.tell("%s", e.Text)
+	declined := r.o.autoAnswer && e.Reason == signal.EndDeclined // by us: not the call we wait for
+	was := r.connected
+	r.connected = false
+	if r.o.peer != "" && (r.windowless() || r.o.once) || r.o.once && !declined {
+		r.finish(exitCode(e.Reason, was))
+	}
+}
+
+// exitCode tells a script how a call ended; connected says whether media ever flowed.
+func exitCode(reason signal.EndReason, connected bool) int {
+	switch reason {
+	case signal.EndHangup:
+		if connected {
+			return exitOK
+		}
+		return exitNoConnection // hung up while it was still connecting
+	case signal.EndPeerGone, signal.EndConnectionFailed, signal.EndServerLost, signal.EndServerStopped:
+		return exitNoConnection
+	}
+	return exitNotAnswered
+}
+
+func (r *robot) snapshot(s app.Snapshot) {
+	if s.Link != app.Online || r.o.peer == "" || r.dialled || s.Call.Phase != call.Idle {
+		return
+	}
+	r.dialled = true
+	for _, p := range s.People {
+		if strings.EqualFold(p.Name, r.o.peer) {
+			r.app.Dial(p.ID, r.o.media.camera != none)
+			return
+		}
+	}
+	text := fmt.Sprintf("There is nobody called %s on this server.", r.o.peer)
+	if strings.EqualFold(s.Self.Name, r.o.peer) {
+		text = "That is you: you cannot call yourself."
+	}
+	r.tell("%s", text)
+	if r.windowless() || r.o.once {
+		r.finish(exitNotAnswered)
+	}
+}
+
+func (r *robot) stop() {
+	for _, t := range r.timers {
+		t.Stop()
+	}
+}
