@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"visavis.example/internal/signal"
@@ -127,22 +128,65 @@ func TestChromiumCallsChromium(t *testing.T) {
 	bob.ended(signal.EndHangup)
 }
 
-func TestChromiumDeclinesAndCancels(t *testing.T) {
+func TestChromiumDeclines(t *testing.T) {
 	s := newScene(t, []string{"alice"})
 	bob := s.browser("bob")
 	alice := s.start("alice", "call", "bob")
 	bob.click("decline")
+	bob.ended(signal.EndDeclined)
 	alice.ended(signal.EndDeclined)
 	alice.exit(4)
-	answering := s.answer("alice", "--ring-only")
-	if err := bob.Eval(s.ctx, "location.reload()", nil); err != nil {
-		t.Fatal(err)
-	}
-	bob.click("call-alice")
-	bob.state("ringing_out")
-	bob.click("hangup")
+}
+
+func TestCallerGivesUp(t *testing.T) {
+	s := newScene(t, []string{"alice"})
+	bob := s.browser("bob")
+	alice := s.start("alice", "call", "bob")
+	bob.state("incoming")
+	alice.wait("ringing")
+	alice.Signal(syscall.SIGINT)
+	alice.ended(signal.EndCancelled)
 	bob.ended(signal.EndCancelled)
-	answering.ended(signal.EndCancelled)
+	if r := s.record("bob"); !r.Missed || r.Reason != signal.EndCancelled {
+		t.Errorf("bob's record says %+v", r)
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	s := newScene(t, []string{"alice"}, "--ring-timeout", "2s")
+	bob := s.browser("bob")
+	alice := s.start("alice", "call", "bob")
+	alice.wait("ringing")
+	alice.ended(signal.EndNoAnswer)
+	bob.ended(signal.EndNoAnswer)
+	alice.exit(4)
+	if r := s.record("bob"); !r.Missed || r.Reason != signal.EndNoAnswer {
+		t.Errorf("bob's record says %+v", r)
+	}
+}
+
+// TestGlare stops the server while two people dial each other, so that it finds both invites when it goes on.
+func TestGlare(t *testing.T) {
+	s := newScene(t, nil)
+	alice, bob := s.browser("alice"), s.browser("bob")
+	s.must(alice.Visible(s.ctx, "call-bob"))
+	s.must(bob.Visible(s.ctx, "call-alice"))
+	s.srv.Signal(syscall.SIGSTOP)
+	alice.click("call-bob")
+	bob.click("call-alice")
+	alice.state("dialing")
+	bob.state("dialing")
+	s.srv.Signal(syscall.SIGCONT)
+	alice.state("active")
+	bob.state("active")
+	alice.met(bob.id, bob.hz)
+	bob.met(alice.id, alice.hz)
+	alice.click("hangup")
+	alice.ended(signal.EndHangup)
+	bob.ended(signal.EndHangup)
+	if a, b := s.record("alice"), s.record("bob"); a.ID != b.ID {
+		t.Errorf("alice remembers call %s, bob %s", a.ID, b.ID)
+	}
 }
 
 func TestChromiumCallsEcho(t *testing.T) {
