@@ -11,11 +11,17 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// passed are the codecs that are sent back as they come. The names are those of the field in SDP, upper case.
-var passed = map[webrtc.RTPCodecType][]string{
+// names are codecs by their names in SDP, upper case, for each kind of media.
+type names map[webrtc.RTPCodecType][]string
+
+// passed are the codecs that are sent back as they come.
+var passed = names{
 	webrtc.RTPCodecTypeAudio: {"OPUS"},
 	webrtc.RTPCodecTypeVideo: {"VP8", "VP9", "H264"},
 }
+
+// fullIntraRequests are served by forward.go; other feedback is registered by the interceptors that give it.
+var fullIntraRequests = []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}}
 
 const maxSections = 8 // m-lines of audio and video
 
@@ -31,7 +37,7 @@ type offered struct {
 // readOffer takes one codec from each m-line: the first of the caller's that passes. With a single codec in the answer
 // nobody can switch to another in the middle of the call, so that payload types need no translation. Payload types and
 // parameters are the caller's own, because the caller is also who decodes.
-func readOffer(text string) ([]offered, error) {
+func readOffer(text string, passed names) ([]offered, error) {
 	description := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}
 	parsed, err := description.Unmarshal()
 	if err != nil {
@@ -44,7 +50,7 @@ func readOffer(text string) ([]offered, error) {
 		if passed[kind] == nil {
 			continue
 		}
-		o := offered{kind: kind, codecs: pick(kind, m.MediaName.Formats, known)}
+		o := offered{kind: kind, codecs: pick(kind, passed[kind], m.MediaName.Formats, known)}
 		o.mid, _ = m.Attribute(sdp.AttrKeyMID)
 		o.sends, o.takes = directions(m)
 		list = append(list, o)
@@ -71,7 +77,9 @@ func directions(m *sdp.MediaDescription) (sends, takes bool) {
 	return true, true
 }
 
-func pick(kind webrtc.RTPCodecType, formats []string, known map[uint8]sdp.Codec) []webrtc.RTPCodecParameters {
+func pick(
+	kind webrtc.RTPCodecType, passed, formats []string, known map[uint8]sdp.Codec,
+) []webrtc.RTPCodecParameters {
 	codecs := make([]sdp.Codec, 0, len(formats))
 	for _, f := range formats {
 		if n, err := strconv.ParseUint(f, 10, 7); err == nil {
@@ -81,7 +89,7 @@ func pick(kind webrtc.RTPCodecType, formats []string, known map[uint8]sdp.Codec)
 		}
 	}
 	for _, c := range codecs {
-		if !slices.Contains(passed[kind], strings.ToUpper(c.Name)) {
+		if !slices.Contains(passed, strings.ToUpper(c.Name)) {
 			continue
 		}
 		list := []webrtc.RTPCodecParameters{parameters(kind, c)}
@@ -96,7 +104,6 @@ func pick(kind webrtc.RTPCodecType, formats []string, known map[uint8]sdp.Codec)
 	return nil
 }
 
-// parameters leaves the feedback to the interceptors that give it, but for full intra requests, which forward.go serves.
 func parameters(kind webrtc.RTPCodecType, c sdp.Codec) webrtc.RTPCodecParameters {
 	p := webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -108,7 +115,60 @@ func parameters(kind webrtc.RTPCodecType, c sdp.Codec) webrtc.RTPCodecParameters
 		p.Channels = uint16(channels)
 	}
 	if kind == webrtc.RTPCodecTypeVideo && !strings.EqualFold(c.Name, "rtx") {
-		p.RTCPFeedback = []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}}
+		p.RTCPFeedback = fullIntraRequests
 	}
 	return p
+}
+
+// complete adds a codec for a kind of media that is not in the first offer but may come with a later one, as when a call
+// begins without cameras: pion must know it beforehand. It takes the payload types from the later offer; the ones here
+// only have to be free.
+func complete(first []offered) []offered {
+	var used []webrtc.PayloadType
+	for _, o := range first {
+		for _, c := range o.codecs {
+			used = append(used, c.PayloadType)
+		}
+	}
+	free := func() webrtc.PayloadType {
+		n := webrtc.PayloadType(96)
+		for slices.Contains(used, n) {
+			n++
+		}
+		used = append(used, n)
+		return n
+	}
+	has := func(kind webrtc.RTPCodecType) bool {
+		return slices.ContainsFunc(first, func(o offered) bool { return o.kind == kind && len(o.codecs) > 0 })
+	}
+	if !has(webrtc.RTPCodecTypeAudio) {
+		opus := sdp.Codec{PayloadType: uint8(free()), Name: "opus", ClockRate: 48000, EncodingParameters: "2"}
+		first = append(first, offered{
+			kind:   webrtc.RTPCodecTypeAudio,
+			codecs: []webrtc.RTPCodecParameters{parameters(webrtc.RTPCodecTypeAudio, opus)},
+		})
+	}
+	if !has(webrtc.RTPCodecTypeVideo) {
+		vp8 := sdp.Codec{PayloadType: uint8(free()), Name: "VP8", ClockRate: 90000}
+		rtx := sdp.Codec{PayloadType: uint8(free()), Name: "rtx", ClockRate: 90000, Fmtp: fmt.Sprintf("apt=%d", vp8.PayloadType)}
+		first = append(first, offered{
+			kind: webrtc.RTPCodecTypeVideo,
+			codecs: []webrtc.RTPCodecParameters{
+				parameters(webrtc.RTPCodecTypeVideo, vp8), parameters(webrtc.RTPCodecTypeVideo, rtx),
+			},
+		})
+	}
+	return first
+}
+
+// namesOf are the codecs of m-lines, but for retransmissions.
+func namesOf(list []offered) names {
+	n := names{}
+	for _, o := range list {
+		if len(o.codecs) > 0 {
+			_, name, _ := strings.Cut(o.codecs[0].MimeType, "/")
+			n[o.kind] = append(n[o.kind], strings.ToUpper(name))
+		}
+	}
+	return n
 }

@@ -21,6 +21,7 @@ type connection struct {
 	post    func(any)
 	log     *slog.Logger
 	pc      *webrtc.PeerConnection
+	codecs  names          // of the first offer: pion cannot learn others
 	running sync.WaitGroup // readers of tracks and of feedback
 	flows   atomic.Bool
 
@@ -30,10 +31,11 @@ type connection struct {
 }
 
 func newConnection(s *session, offer string) (*connection, error) {
-	sections, err := readOffer(offer)
+	sections, err := readOffer(offer, passed)
 	if err != nil {
 		return nil, err
 	}
+	sections = complete(sections)
 	api, err := newAPI(sections, s.contact.IncludeLoopback)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func newConnection(s *session, offer string) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make peer connection: %w", err)
 	}
-	c := &connection{post: s.post, log: s.log, pc: pc, tracks: map[*webrtc.RTPSender]*track{}}
+	c := &connection{post: s.post, log: s.log, pc: pc, codecs: namesOf(sections), tracks: map[*webrtc.RTPSender]*track{}}
 	pc.OnConnectionStateChange(func(st webrtc.PeerConnectionState) { c.post(stateChange(st)) })
 	pc.OnICECandidate(c.gotLocalCandidate)
 	pc.OnTrack(c.gotTrack)
@@ -101,7 +103,7 @@ func silent() logging.LoggerFactory {
 
 // answer takes an offer, the first or a later one, and gives the answer.
 func (c *connection) answer(offer string) (string, error) {
-	sections, err := readOffer(offer)
+	sections, err := readOffer(offer, c.codecs)
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,9 @@ import (
 const (
 	defaultRingFor  = 2 * time.Second
 	defaultMaxCalls = 32
-	maxMail         = 512 // events waiting for one call; more are dropped, except its end
+	connectWithin   = 45 * time.Second // from accepting to a connection
+	lostGrace       = 10 * time.Second // for the hub to say how a call ended whose caller closed the connection
+	maxMail         = 512              // events waiting for one call; more are dropped, except its end
 )
 
 // Contact is the Echo contact. Set the fields, Start, Close.
@@ -33,6 +35,8 @@ type Contact struct {
 	// IncludeLoopback makes it offer 127.0.0.1 and ::1 as addresses, for installations that listen on loopback.
 	IncludeLoopback bool
 	Logger          *slog.Logger
+
+	connectWithin, lostGrace time.Duration // zero: as above
 
 	log     *slog.Logger
 	mu      sync.Mutex
@@ -57,6 +61,12 @@ func (c *Contact) Start() error {
 	}
 	if c.MaxCalls <= 0 {
 		c.MaxCalls = defaultMaxCalls
+	}
+	if c.connectWithin == 0 {
+		c.connectWithin = connectWithin
+	}
+	if c.lostGrace == 0 {
+		c.lostGrace = lostGrace
 	}
 	c.calls, c.started = map[string]*session{}, true
 	return nil

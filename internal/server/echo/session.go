@@ -11,12 +11,6 @@ import (
 	"visavis.example/internal/signal"
 )
 
-// Patience.
-const (
-	connectWithin = 45 * time.Second // from accepting to a connection
-	lostGrace     = 10 * time.Second // for the hub to say how a call ended whose caller closed the connection
-)
-
 // session is one call. Its goroutine owns everything but the mailbox.
 type session struct {
 	contact *Contact
@@ -89,7 +83,7 @@ func (s *session) run() {
 		s.log.Debug("echo did not answer", "error", err)
 		return
 	}
-	s.patience = time.NewTimer(connectWithin)
+	s.patience = time.NewTimer(s.contact.connectWithin)
 	defer s.patience.Stop()
 	defer func() { s.connection.close() }()
 	for {
@@ -249,7 +243,7 @@ func (s *session) gotState(state webrtc.PeerConnectionState) error {
 		return fmt.Errorf("the connection failed")
 	case webrtc.PeerConnectionStateClosed:
 		// The caller's end said goodbye. Its hang-up is usually on its way.
-		s.patience.Reset(lostGrace)
+		s.patience.Reset(s.contact.lostGrace)
 	case webrtc.PeerConnectionStateUnknown, webrtc.PeerConnectionStateNew, webrtc.PeerConnectionStateConnecting,
 		webrtc.PeerConnectionStateDisconnected:
 	}
