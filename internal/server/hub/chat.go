@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"time"
+
 	"visavis.example/internal/signal"
 )
 
@@ -23,7 +25,7 @@ func (c *core) chat(d *device, e signal.Envelope) error {
 		return problem(signal.ErrTooMany, "You write faster than this server allows. Please wait a little.")
 	}
 	conn, from := d.conn, d.person
-	line := signal.ChatMessage{FromID: from.user.ID, FromName: from.user.Name, ToID: to, Text: t.Text, Sent: c.now.UTC()}
+	line := signal.ChatMessage{FromID: from.user.ID, FromName: from.user.Name, ToID: to, Text: t.Text, Sent: c.now.UTC().Truncate(time.Millisecond)}
 	c.journal.SaveMessage(line, func(m signal.ChatMessage, err error) {
 		c.post(func(c *core) { c.chatSaved(conn, from, e, m, err) })
 	})
@@ -61,7 +63,7 @@ func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.Ch
 
 // echo answers a line to the Echo contact with the same line.
 func (c *core) echo(echo, to *person, m signal.ChatMessage) {
-	back := signal.ChatMessage{FromID: echo.user.ID, FromName: echo.user.Name, ToID: to.user.ID, Text: m.Text, Sent: c.now.UTC()}
+	back := signal.ChatMessage{FromID: echo.user.ID, FromName: echo.user.Name, ToID: to.user.ID, Text: m.Text, Sent: c.now.UTC().Truncate(time.Millisecond)}
 	e := signal.Envelope{Method: signal.MessageSendTo}
 	c.journal.SaveMessage(back, func(m signal.ChatMessage, err error) {
 		c.post(func(c *core) {

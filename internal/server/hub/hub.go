@@ -132,6 +132,9 @@ func (h *Hub) Close() {
 	<-h.done
 }
 
+// Stopped is closed when the loop has ended; requests get no reply any more.
+func (h *Hub) Stopped() <-chan struct{} { return h.done }
+
 func (h *Hub) run(c *core) {
 	defer close(h.done)
 	timer := time.NewTimer(time.Hour)

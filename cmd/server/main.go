@@ -1,0 +1,103 @@
+// Command visavis-server is the server of Visavis: accounts, presence, call signaling, chat, the browser client, and a
+// STUN/TURN relay, in one process with one data folder. This package reads flags and the environment and runs
+// server.Server until it is told to stop; it decides nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"visavis.example/internal/server"
+)
+
+// Version is set by the linker: -X main.Version=….
+var Version = "0.1.0"
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+const overview = `visavis-server is the server of Visavis.
+
+  visavis-server serve [flags]   run until SIGTERM or Ctrl-C
+  visavis-server version         say which version this is
+  visavis-server help            this; "serve --help" lists the flags
+`
+
+// run is main with everything it touches as an argument; ctx ends the server.
+func run(ctx context.Context, args []string, env func(string) (string, bool), out, problems io.Writer) int {
+	if len(args) == 0 {
+		args = []string{"help"}
+	}
+	switch args[0] {
+	case "serve":
+		return serve(ctx, args[1:], env, out, problems)
+	case "version", "--version", "-version":
+		fmt.Fprintln(out, "visavis-server", Version)
+		return exitOK
+	case "help", "--help", "-help", "-h":
+		fmt.Fprint(out, overview)
+		return exitOK
+	}
+	fmt.Fprintf(problems, "visavis-server: there is no command %q\n\n%s", args[0], overview)
+	return exitUsage
+}
+
+func serve(ctx context.Context, args []string, env func(string) (string, bool), out, problems io.Writer) int {
+	o, err := parse(args, env, problems)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintln(problems, "visavis-server:", err)
+		return exitUsage
+	}
+	o.config.Logger = slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: o.level}))
+	s := &server.Server{Config: o.config}
+	if err := s.Start(ctx); err != nil {
+		fmt.Fprintln(problems, "visavis-server:", err)
+		return exitFailed
+	}
+	defer s.Close()
+	greet(out, s)
+	select {
+	case <-ctx.Done():
+		o.config.Logger.Info("stopping")
+		return exitOK
+	case err := <-s.Failed():
+		fmt.Fprintln(problems, "visavis-server:", err)
+		return exitFailed
+	}
+}
+
+// greet says where the server is. The first line is for programs: "listening URL", then nothing else on that line.
+func greet(out io.Writer, s *server.Server) {
+	fmt.Fprintln(out, "listening", s.URL())
+	for _, u := range s.OtherURLs() {
+		fmt.Fprintln(out, "also at  ", u)
+	}
+	if f := s.Fingerprint(); f != "" {
+		fmt.Fprintln(out, "certificate", s.CertFile())
+		fmt.Fprintln(out, "fingerprint", f)
+	}
+	if a := s.TURNAddr(); a.IsValid() {
+		fmt.Fprintln(out, "relay    ", a)
+	}
+}

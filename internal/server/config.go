@@ -1,0 +1,83 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/limit"
+)
+
+// Defaults. Both addresses mean every interface: a server that cannot be called from another machine is of no use.
+const (
+	DefaultListen     = ":8443"
+	DefaultTURNListen = ":3478"
+	DefaultDataDir    = "data"
+	DefaultPingEvery  = 10 * time.Second
+)
+
+// NoTURN as Config.TURNListen means no relay at all.
+const NoTURN = "none"
+
+// Config is what an operator can choose. The zero value is a server on every interface with its data in ./data.
+type Config struct {
+	Listen     string // HOST:PORT of the site and the sockets; port 0 takes a free one. DefaultListen
+	TURNListen string // HOST:PORT of STUN and TURN, UDP and TCP. DefaultTURNListen
+	DataDir    string // made when missing. DefaultDataDir
+	CertFile   string // PEM, with KeyFile; both empty: a self-signed one in DataDir/tls
+	KeyFile    string
+	HTTP       bool       // plain HTTP, on loopback only
+	PublicIP   netip.Addr // of relayed ports; zero: found out
+	TURNHost   string     // by which clients reach the relay; empty: the host they used for the site
+	LAN        bool       // the relay may reach private addresses
+	PortMin    uint16     // of relayed ports; zero: any
+	PortMax    uint16
+
+	PingEvery     time.Duration // sockets are pinged so often, and dead after twice that. DefaultPingEvery
+	PeerGoneAfter time.Duration // a device of a call may be away for so long. 20 s
+	RingTimeout   time.Duration // 45 s
+	EchoRingFor   time.Duration // before the Echo contact answers. 2 s
+
+	Limits    accounts.Limits // zero rates: accounts.DefaultLimits
+	Passwords accounts.Work   // what one password hash costs; zero: accounts.DefaultWork
+	Invites   limit.Rate      // calls of one person to one other that are not accepted; zero: 10 a minute
+	Messages  limit.Rate      // of one socket; zero: 200 at once, 50 a second
+
+	Version string // shown to clients
+	Logger  *slog.Logger
+}
+
+func (c *Config) fill() error {
+	c.Listen = cmp.Or(c.Listen, DefaultListen)
+	c.TURNListen = cmp.Or(c.TURNListen, DefaultTURNListen)
+	c.DataDir = cmp.Or(c.DataDir, DefaultDataDir)
+	c.PingEvery = cmp.Or(c.PingEvery, DefaultPingEvery)
+	c.Messages = cmp.Or(c.Messages, limit.Rate{Burst: 200, Every: 20 * time.Millisecond})
+	c.Version = cmp.Or(c.Version, "dev")
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	host, _, err := net.SplitHostPort(c.Listen)
+	switch {
+	case err != nil:
+		return fmt.Errorf("listen address %q is not HOST:PORT: %w", c.Listen, err)
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("a certificate and its key come together: give both or neither")
+	case c.HTTP && c.CertFile != "":
+		return errors.New("plain HTTP has no certificate: give one or the other")
+	case c.HTTP && !loopbackHost(host):
+		return fmt.Errorf("plain HTTP is for loopback only, and %q is not: passwords would cross the network in the clear", c.Listen)
+	}
+	return nil
+}
+
+func loopbackHost(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

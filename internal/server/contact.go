@@ -1,0 +1,135 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"visavis.example/internal/server/echo"
+	"visavis.example/internal/server/hub"
+	"visavis.example/internal/server/relay"
+	"visavis.example/internal/server/store"
+	"visavis.example/internal/signal"
+)
+
+// contact is the Echo contact as the hub sees it: one device that is always connected.
+type contact struct {
+	hub  *hub.Hub
+	echo *echo.Contact
+
+	mu      sync.Mutex
+	waiting map[string]chan signal.Envelope // requests without a reply, by id
+}
+
+// Send implements hub.Conn.
+func (c *contact) Send(m *hub.Message) {
+	if m.RequestID == "" {
+		c.echo.Deliver(m.Envelope)
+		return
+	}
+	c.mu.Lock()
+	reply := c.waiting[m.RequestID]
+	delete(c.waiting, m.RequestID)
+	c.mu.Unlock()
+	if reply != nil {
+		reply <- m.Envelope // has room for it
+	}
+}
+
+// Close implements hub.Conn; nothing else ever connects as this device.
+func (c *contact) Close(int, string) {}
+
+// request is echo.Contact's way to the hub.
+func (c *contact) request(e signal.Envelope) (signal.Envelope, error) {
+	reply := make(chan signal.Envelope, 1)
+	e.RequestID = signal.NewID()
+	c.mu.Lock()
+	if c.waiting == nil {
+		c.waiting = make(map[string]chan signal.Envelope)
+	}
+	c.waiting[e.RequestID] = reply
+	c.mu.Unlock()
+	c.hub.Request(c, e)
+	select {
+	case r := <-reply:
+		if r.Code == signal.CodeError {
+			p, _ := signal.Decode[signal.Problem](r)
+			return r, &signal.Error{Code: p.Error, Message: r.Message}
+		}
+		return r, nil
+	case <-c.hub.Stopped():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.waiting, e.RequestID)
+		return signal.Envelope{}, hub.ErrStopped
+	}
+}
+
+// credentialLife is for how long one set of TURN credentials makes new allocations; those of a call end with the call.
+const credentialLife = 6 * time.Hour
+
+// relayDesk is the relay as the hub needs it.
+type relayDesk struct {
+	relay *relay.Server
+	host  string // what the operator says; empty: what the device used
+}
+
+// ICEServers implements hub.Relay.
+func (d *relayDesk) ICEServers(host, userID, deviceID, callID string) []signal.ICEServer {
+	switch {
+	case host == "": // a device in this process
+		host = "127.0.0.1"
+		if a := d.relay.Addr().Addr(); !a.IsUnspecified() {
+			host = a.String()
+		}
+	case d.host != "":
+		host = d.host
+	}
+	name, password := d.relay.Credentials(userID, deviceID, callID, credentialLife)
+	return []signal.ICEServer{{URLs: d.relay.URLs(host), Username: name, Credential: password}}
+}
+
+// AllowPeer implements hub.Relay.
+func (d *relayDesk) AllowPeer(callID string, a netip.Addr) { d.relay.AllowPeer(callID, a) }
+
+// EndCall implements hub.Relay.
+func (d *relayDesk) EndCall(callID string) { d.relay.EndCall(callID) }
+
+// records is the store's journal as the hub needs it.
+type records struct{ *store.Journal }
+
+// SaveCall implements hub.Journal.
+func (r records) SaveCall(c hub.Record) { r.Journal.SaveCall(store.Call(c)) }
+
+// SaveMessage implements hub.Journal.
+func (r records) SaveMessage(m signal.ChatMessage, done func(signal.ChatMessage, error)) {
+	row := store.Message{From: m.FromID, To: m.ToID, Text: m.Text, Sent: m.Sent}
+	r.Journal.SaveMessage(row, func(row store.Message, err error) {
+		m.ID = row.ID
+		done(m, err)
+	})
+}
+
+// hostOf is the name or address in a Host header, without its port; empty when there is none that could be dialled.
+func hostOf(header string) string {
+	host, _, err := net.SplitHostPort(header)
+	if err != nil {
+		host = header
+	}
+	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
+		host = host[1 : len(host)-1]
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host
+	}
+	for _, r := range host {
+		if ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_'; !ok {
+			return ""
+		}
+	}
+	if len(host) > 253 {
+		return ""
+	}
+	return host
+}

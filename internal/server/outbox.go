@@ -1,0 +1,100 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// What one socket may owe its reader before it is given up: the roster of a large server in single messages fits, ten
+// megabytes to somebody who never reads do not.
+const (
+	maxOwedBytes  = 2 << 20
+	maxOwedFrames = 16 << 10
+	writeWait     = 10 * time.Second // for one message
+)
+
+// frame is one message on its way out.
+type frame struct {
+	kind int // websocket.TextMessage, PingMessage or CloseMessage
+	data []byte
+}
+
+// outbox is the writing side of a socket. Nobody waits for the network: a message goes into a queue, and a goroutine
+// that lives only as long as there is something to write empties it. An idle socket has neither.
+type outbox struct {
+	conn    *websocket.Conn
+	running *sync.WaitGroup
+
+	mu      sync.Mutex
+	queue   []frame
+	owed    int // bytes in queue
+	writing bool
+	closed  bool // nothing is taken any more
+}
+
+// put queues a frame; ok is false when the reader is so slow that the socket must end.
+func (o *outbox) put(f frame) (ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return true
+	}
+	if o.owed+len(f.data) > maxOwedBytes || len(o.queue) >= maxOwedFrames {
+		o.closed, o.queue = true, nil
+		return false
+	}
+	o.queue, o.owed = append(o.queue, f), o.owed+len(f.data)
+	o.closed = f.kind == websocket.CloseMessage
+	if !o.writing {
+		o.writing = true
+		o.running.Go(o.write)
+	}
+	return true
+}
+
+// stop drops what has not been written.
+func (o *outbox) stop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed, o.queue, o.owed = true, nil, 0
+}
+
+// busy says whether something is being written: a ping would only queue behind it.
+func (o *outbox) busy() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.writing
+}
+
+func (o *outbox) write() {
+	for {
+		o.mu.Lock()
+		batch := o.queue
+		if o.queue, o.owed = nil, 0; len(batch) == 0 {
+			o.writing = false
+			o.mu.Unlock()
+			return
+		}
+		o.mu.Unlock()
+		for _, f := range batch {
+			if err := o.writeFrame(f); err != nil {
+				o.stop()
+				_ = o.conn.Close() // the reading side ends the socket
+				break
+			}
+		}
+	}
+}
+
+func (o *outbox) writeFrame(f frame) error {
+	until := time.Now().Add(writeWait)
+	if f.kind != websocket.TextMessage {
+		return o.conn.WriteControl(f.kind, f.data, until)
+	}
+	if err := o.conn.SetWriteDeadline(until); err != nil {
+		return err
+	}
+	return o.conn.WriteMessage(f.kind, f.data)
+}

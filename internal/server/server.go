@@ -1,0 +1,320 @@
+// Package server is a whole Visavis server as a value: Config in, Start, Close. It owns the HTTPS routes and the sockets
+// and wires what does the work: accounts (who somebody is), hub (presence and calls), store (SQLite), relay (STUN and
+// TURN), echo (the contact that answers by itself) and web (the browser client). cmd/server runs one from flags; tests
+// run many at once, each on free ports and a folder of its own. It keeps nothing in global variables.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/echo"
+	"visavis.example/internal/server/hub"
+	"visavis.example/internal/server/relay"
+	"visavis.example/internal/server/store"
+	"visavis.example/internal/signal"
+)
+
+// EchoID is the user id of the Echo contact.
+const EchoID = "echo"
+
+// Server is one server. Set Config, Start, Close.
+type Server struct {
+	Config
+
+	store    *store.Store
+	journal  *store.Journal
+	accounts *accounts.Accounts
+	relay    *relay.Server // nil: none
+	hub      *hub.Hub
+	sockets  *sockets
+	cert     *certificate // nil: plain HTTP
+	listener net.Listener
+	http     *http.Server
+	failed   chan error
+	quit     chan struct{}
+	running  sync.WaitGroup // our own goroutines, sockets aside
+
+	undo []func() // what Close does, last first
+}
+
+// Start brings the server up; when it returns nil, clients can connect. When it fails, all that it began is undone. ctx
+// is for the start only.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.fill(); err != nil {
+		return err
+	}
+	s.failed, s.quit = make(chan error, 1), make(chan struct{})
+	for _, step := range []func(context.Context) error{
+		s.takeFolder, s.loadCertificate, s.listen, s.openStore, s.startRelay, s.startHub, s.startEcho, s.serve, s.announce,
+	} {
+		if err := step(ctx); err != nil {
+			s.Close()
+			return err
+		}
+	}
+	s.Logger.Info("server listens", "url", s.URL(), "turn", s.turnText(), "data", s.DataDir, "version", s.Version)
+	return nil
+}
+
+// Close ends everything in the order that tells clients most: no new requests, calls that ring end with server_stopped,
+// sockets close with 1012 (they come back later), then the relay and the database.
+func (s *Server) Close() {
+	for len(s.undo) > 0 {
+		last := len(s.undo) - 1
+		f := s.undo[last]
+		s.undo = s.undo[:last]
+		f()
+	}
+}
+
+func (s *Server) atClose(f func()) { s.undo = append(s.undo, f) }
+
+// Failed gives the error that ended a started server from inside, if one does.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Addr is where the site listens.
+func (s *Server) Addr() netip.AddrPort {
+	a, _ := s.listener.Addr().(*net.TCPAddr) // "tcp" listeners have no other
+	return a.AddrPort()
+}
+
+// TURNAddr is where the relay listens; the zero AddrPort when there is none.
+func (s *Server) TURNAddr() netip.AddrPort {
+	if s.relay == nil {
+		return netip.AddrPort{}
+	}
+	return s.relay.Addr()
+}
+
+// CertFile is the PEM file of the certificate that clients meet; empty with plain HTTP.
+func (s *Server) CertFile() string {
+	if s.cert == nil {
+		return ""
+	}
+	return s.cert.file
+}
+
+// Fingerprint is the SHA-256 of that certificate, as browsers show it; empty with plain HTTP.
+func (s *Server) Fingerprint() string {
+	if s.cert == nil {
+		return ""
+	}
+	return s.cert.fingerprint
+}
+
+// URL is the address of the site for somebody on this machine.
+func (s *Server) URL() string {
+	scheme := "https"
+	if s.HTTP {
+		scheme = "http"
+	}
+	host, _, _ := net.SplitHostPort(s.Listen) // fill has checked it
+	a := s.Addr()
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(a.Port()))
+}
+
+// OtherURLs are the addresses of the site for other machines; none when it listens on one address only.
+func (s *Server) OtherURLs() []string {
+	a := s.Addr()
+	if !a.Addr().IsUnspecified() {
+		return nil
+	}
+	scheme, _, _ := strings.Cut(s.URL(), ":")
+	var urls []string
+	_, ips := ownNames("")
+	for _, ip := range ips {
+		if ip.IsGlobalUnicast() {
+			urls = append(urls, scheme+"://"+net.JoinHostPort(ip.String(), fmt.Sprint(a.Port())))
+		}
+	}
+	return urls
+}
+
+func (s *Server) turnText() string {
+	if s.relay == nil {
+		return NoTURN
+	}
+	return s.relay.Addr().String()
+}
+
+// takeFolder makes the data folder and keeps other servers out of it.
+func (s *Server) takeFolder(context.Context) error {
+	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	f, err := lockFolder(s.DataDir)
+	if err != nil {
+		return err
+	}
+	s.atClose(func() { _ = f.Close() }) // and with it the lock
+	return nil
+}
+
+func (s *Server) loadCertificate(context.Context) error {
+	if s.HTTP {
+		return nil
+	}
+	var err error
+	if s.Config.CertFile != "" {
+		s.cert, err = loadCertificate(s.Config.CertFile, s.KeyFile)
+	} else {
+		host, _, _ := net.SplitHostPort(s.Listen) // fill has checked it
+		s.cert, err = selfSigned(filepath.Join(s.DataDir, "tls"), host, time.Now())
+	}
+	return err
+}
+
+func (s *Server) listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return portTaken(err, s.Listen, "--listen")
+	}
+	s.listener = l
+	s.atClose(func() { _ = l.Close() }) // again after the http.Server has closed it, or because that never began
+	return nil
+}
+
+func (s *Server) openStore(ctx context.Context) error {
+	s.store = &store.Store{Path: filepath.Join(s.DataDir, "visavis.db")}
+	if err := s.store.Start(ctx); err != nil {
+		return fmt.Errorf("data folder %s: %w", s.DataDir, err)
+	}
+	s.atClose(func() {
+		if err := s.store.Close(); err != nil {
+			s.Logger.Error("database not closed cleanly", "error", err)
+		}
+	})
+	s.accounts = &accounts.Accounts{Store: s.store, Limits: s.Limits, Work: s.Passwords, Logger: s.Logger}
+	if err := s.accounts.Start(ctx); err != nil {
+		return err
+	}
+	err := s.store.PutContact(ctx, store.User{ID: EchoID, Name: "Echo", NameKey: "echo", Kind: string(signal.KindEcho), Created: time.Now()})
+	if err != nil {
+		return err
+	}
+	s.journal = &store.Journal{Store: s.store, Logger: s.Logger}
+	if err := s.journal.Start(); err != nil {
+		return err
+	}
+	s.atClose(s.journal.Close)
+	return nil
+}
+
+func (s *Server) startRelay(context.Context) error {
+	if s.TURNListen == NoTURN {
+		return nil
+	}
+	r := &relay.Server{
+		Listen: s.TURNListen, PublicIP: s.PublicIP, LAN: s.LAN, PortMin: s.PortMin, PortMax: s.PortMax,
+		Logger: s.Logger.With("part", "relay"),
+	}
+	if err := r.Start(); err != nil {
+		return portTaken(err, s.TURNListen, "--turn-listen")
+	}
+	s.relay = r
+	s.atClose(r.Close)
+	return nil
+}
+
+func (s *Server) startHub(ctx context.Context) error {
+	users, err := s.store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	running, alive, err := s.store.Running(ctx)
+	if err != nil {
+		return err
+	}
+	h := &hub.Hub{
+		Config: hub.Config{
+			Server: "visavis-server/" + s.Version, RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter, Invites: s.Invites,
+		},
+		Alive: alive, Journal: records{s.journal}, Logger: s.Logger.With("part", "hub"),
+	}
+	for _, u := range users {
+		h.Users = append(h.Users, signal.User{ID: u.ID, Name: u.Name, Kind: signal.Kind(u.Kind)})
+	}
+	for _, c := range running {
+		h.Running = append(h.Running, hub.Record(c))
+	}
+	if s.relay != nil {
+		h.Relay = &relayDesk{relay: s.relay, host: s.TURNHost}
+	}
+	if err := h.Start(); err != nil {
+		return err
+	}
+	s.hub = h
+	s.sockets = newSockets()
+	s.atClose(func() { s.sockets.closeAll(closeRestart, "the server stops") })
+	s.atClose(h.Close)
+	return nil
+}
+
+func (s *Server) startEcho(context.Context) error {
+	c := &contact{hub: s.hub}
+	c.echo = &echo.Contact{
+		Request: c.request, RingFor: s.EchoRingFor, IncludeLoopback: onlyLoopback(s.Addr().Addr()), Logger: s.Logger.With("part", "echo"),
+	}
+	if err := c.echo.Start(); err != nil {
+		return err
+	}
+	s.atClose(c.echo.Close)
+	s.hub.Connect(c, hub.Hello{UserID: EchoID, Connect: signal.Connect{DeviceID: signal.NewID(), Device: "server"}})
+	return nil
+}
+
+func (s *Server) serve(context.Context) error {
+	h, err := s.handler()
+	if err != nil {
+		return err
+	}
+	s.http = newHTTPServer(h, s.cert, s.Logger)
+	s.running.Go(func() {
+		err := s.http.Serve(s.httpListener())
+		if !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve %s: %w", s.Listen, err)
+		}
+	})
+	s.running.Go(func() { s.sockets.pingAll(s.PingEvery, s.quit) })
+	s.running.Go(s.purge)
+	s.atClose(func() {
+		close(s.quit)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if s.http.Shutdown(ctx) != nil {
+			_ = s.http.Close() // whoever is still busy has had its time
+		}
+		s.running.Wait()
+	})
+	return nil
+}
+
+// purge forgets ended sessions, daily.
+func (s *Server) purge() {
+	day := time.NewTicker(24 * time.Hour)
+	defer day.Stop()
+	for {
+		select {
+		case <-day.C:
+			if err := s.accounts.Purge(context.Background()); err != nil {
+				s.Logger.Warn("ended sessions not forgotten", "error", err)
+			}
+		case <-s.quit:
+			return
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/hub"
+	"visavis.example/internal/server/limit"
+	"visavis.example/internal/server/store"
+	"visavis.example/internal/signal"
+)
+
+// Close codes (RFC 6455 section 7.4.1).
+const (
+	closeUnsupported = websocket.CloseUnsupportedData
+	closePolicy      = websocket.ClosePolicyViolation
+	closeRestart     = websocket.CloseServiceRestart
+)
+
+const (
+	helloWait    = 5 * time.Second // for User/Connect
+	farewellWait = 2 * time.Second // for the other side of a close
+	maxStrikes   = 200             // messages over the limit before a socket is closed; one within it takes one back
+	badStrikes   = 20              // what a malformed message counts
+	historyWait  = 5 * time.Second
+	maxHistory   = 56 << 10 // bytes of one reply to Message/History
+)
+
+// socket is one WebSocket. Its own goroutine reads, checks and limits; what a message means is the hub's business.
+type socket struct {
+	outbox
+	server  *Server
+	session accounts.Session
+	host    string // by which the device reached us
+	slot    int    // of the ping wheel
+
+	deadAfter time.Duration
+	greeted   bool // User/Connect has been said
+	bucket    limit.Bucket
+	strikes   int
+	leaving   atomic.Bool // a close frame has been queued
+	signedOut atomic.Bool
+}
+
+// Send implements hub.Conn.
+func (k *socket) Send(m *hub.Message) {
+	if !k.put(frame{websocket.TextMessage, m.JSON()}) {
+		k.server.Logger.Info("a socket does not read what is sent to it", "user", k.session.User.ID)
+		_ = k.conn.Close()
+	}
+}
+
+// Close implements hub.Conn: a close frame after what was sent, and the end soon after.
+func (k *socket) Close(code int, reason string) {
+	if k.leaving.Swap(true) {
+		return
+	}
+	k.put(frame{websocket.CloseMessage, websocket.FormatCloseMessage(code, reason)})
+	_ = k.conn.NetConn().SetReadDeadline(time.Now().Add(farewellWait))
+}
+
+// ping is the wheel's. What is being written shows by itself whether the other side is there.
+func (k *socket) ping() {
+	if time.Now().After(k.session.Expires) {
+		k.Close(closePolicy, "the session has ended")
+	} else if !k.busy() {
+		k.put(frame{kind: websocket.PingMessage})
+	}
+}
+
+// alive gives the other side more time; never a socket that is being closed.
+func (k *socket) alive() {
+	if !k.leaving.Load() && k.greeted {
+		_ = k.conn.SetReadDeadline(time.Now().Add(k.deadAfter))
+	}
+}
+
+// run is the socket's life. The handler that upgraded it has returned, so that its stack and buffers are free.
+func (k *socket) run() {
+	how := k.read()
+	if k.greeted {
+		k.server.hub.Disconnect(k, how)
+	}
+	k.stop()
+	_ = k.conn.Close()
+	k.server.sockets.remove(k)
+}
+
+func (k *socket) read() hub.Parting {
+	k.conn.SetReadLimit(signal.MaxMessage)
+	_ = k.conn.SetReadDeadline(time.Now().Add(helloWait))
+	k.conn.SetPongHandler(func(string) error { return k.control(nil) })
+	k.conn.SetPingHandler(func(data string) error {
+		return k.control(func() error {
+			err := k.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
+			if errors.Is(err, websocket.ErrCloseSent) {
+				return nil
+			}
+			return err
+		})
+	})
+	for {
+		kind, b, err := k.conn.ReadMessage()
+		switch {
+		case err != nil:
+			return k.parting(err)
+		case kind != websocket.TextMessage:
+			k.Close(closeUnsupported, "messages are text")
+			continue
+		case k.leaving.Load():
+			continue // until the other side's close, or the deadline
+		}
+		k.alive()
+		k.got(b)
+	}
+}
+
+// control counts a ping or pong like a message: a flood of them costs as much.
+func (k *socket) control(reply func() error) error {
+	if !k.allowed(1) {
+		return nil
+	}
+	k.alive()
+	if reply == nil {
+		return nil
+	}
+	return reply()
+}
+
+// parting says how a socket ended: closed in order, or cut.
+func (k *socket) parting(err error) hub.Parting {
+	switch {
+	case k.signedOut.Load():
+		return hub.SignedOut
+	case websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway):
+		return hub.Left
+	}
+	return hub.Lost
+}
+
+// allowed takes a message from the bucket. Who goes on long after it is empty is closed.
+func (k *socket) allowed(strikes int) bool {
+	if ok, _ := k.bucket.Take(k.server.Messages, time.Now()); ok {
+		k.strikes = max(0, k.strikes-1)
+		return true
+	}
+	k.strike(strikes)
+	return false
+}
+
+func (k *socket) strike(n int) {
+	if k.strikes += n; k.strikes > maxStrikes {
+		k.Close(closePolicy, "too many messages")
+	}
+}
+
+func (k *socket) got(b []byte) {
+	fits := k.allowed(1)
+	e, err := signal.Parse(b)
+	if err != nil {
+		k.strike(badStrikes)
+		k.Send(refuseMalformed(e, err))
+		return
+	}
+	switch {
+	case !fits:
+		k.refuse(e, signal.ErrTooMany, "Too many messages. Please slow down.")
+	case e.Method == signal.UserConnect && !k.greeted:
+		k.hello(e)
+	case !k.greeted:
+		k.refuse(e, signal.ErrNotConnected, "User/Connect must come first.")
+	case e.Method == signal.UserConnect:
+		k.refuse(e, signal.ErrBadRequest, "User/Connect has been said on this socket.")
+	case e.Method == signal.MessageHistory:
+		k.history(e)
+	default:
+		k.server.hub.Request(k, e)
+	}
+}
+
+// methodError is the method of the reply to what could not be read so far that a method was found.
+const methodError signal.Method = "Error"
+
+func refuseMalformed(e signal.Envelope, err error) *hub.Message {
+	short := func(s string) string {
+		if len(s) > 64 {
+			return ""
+		}
+		return s
+	}
+	e.Method, e.CallID, e.RequestID = signal.Method(short(string(e.Method))), short(e.CallID), short(e.RequestID)
+	if e.Method == "" {
+		e.Method = methodError
+	}
+	return hub.Refuse(e, err)
+}
+
+func (k *socket) refuse(e signal.Envelope, code, message string) {
+	if e.RequestID != "" {
+		k.Send(hub.Refuse(e, &signal.Error{Code: code, Message: message}))
+	}
+}
+
+func (k *socket) hello(e signal.Envelope) {
+	c, err := signal.Decode[signal.Connect](e)
+	if err != nil {
+		k.Send(hub.Refuse(e, err))
+		return
+	}
+	k.greeted = true
+	k.alive()
+	k.server.hub.Connect(k, hub.Hello{UserID: k.session.User.ID, Host: k.host, Connect: c, RequestID: e.RequestID})
+}
+
+// history is answered from the socket's own goroutine: reading old lines holds up nobody else.
+func (k *socket) history(e signal.Envelope) {
+	m, err := k.server.history(k.session.User.ID, e)
+	switch {
+	case err != nil && !errors.Is(err, signal.ErrMalformed):
+		k.server.Logger.Error("history not read", "error", err)
+		fallthrough
+	case err != nil:
+		k.Send(hub.Refuse(e, err))
+	case e.RequestID != "":
+		k.Send(hub.Reply(e, m))
+	}
+}
+
+// history gives as many of the lines asked for as fit into a message, the newest of them. No lines: there are no more.
+func (s *Server) history(userID string, e signal.Envelope) (signal.Messages, error) {
+	out := signal.Messages{Messages: []signal.ChatMessage{}}
+	h, err := signal.Decode[signal.History](e)
+	if err != nil {
+		return out, err
+	}
+	if h.Limit == 0 {
+		h.Limit = 50
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), historyWait)
+	defer cancel()
+	lines, err := s.store.History(ctx, userID, h.With, h.Before, h.Limit)
+	if err != nil {
+		return out, err
+	}
+	size := 0
+	for _, l := range slices.Backward(lines) {
+		m := chatMessage(l)
+		b, err := json.Marshal(m)
+		if err != nil {
+			return out, fmt.Errorf("chat line %d: %w", l.ID, err)
+		}
+		if size += len(b) + 1; size > maxHistory {
+			break
+		}
+		out.Messages = append(out.Messages, m)
+	}
+	slices.Reverse(out.Messages)
+	return out, nil
+}
+
+func chatMessage(l store.Message) signal.ChatMessage {
+	return signal.ChatMessage{ID: l.ID, FromID: l.From, FromName: l.FromName, ToID: l.To, Text: l.Text, Sent: l.Sent}
+}

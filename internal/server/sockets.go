@@ -1,0 +1,136 @@
+package server
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	maxSockets = 10 // of one user
+	wheelSlots = 10 // a tenth of the sockets is pinged every tenth of the interval, so that pings come in no bursts
+)
+
+var (
+	errTooManySockets = errors.New("too many sockets of one user")
+	errNoSockets      = errors.New("no sockets are taken any more")
+)
+
+// sockets is every open socket: for the limit of each user, for pings, and for ending those of a session or all.
+type sockets struct {
+	running sync.WaitGroup // readers, and writers while they write
+
+	mu     sync.Mutex
+	byUser map[string]int
+	wheel  [wheelSlots]map[*socket]struct{}
+	next   int // slot of the next socket
+	closed bool
+}
+
+func newSockets() *sockets {
+	s := &sockets{byUser: make(map[string]int)}
+	for i := range s.wheel {
+		s.wheel[i] = make(map[*socket]struct{})
+	}
+	return s
+}
+
+// reserve counts a socket that is about to be made; release gives it back when it is not.
+func (s *sockets) reserve(userID string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return errNoSockets
+	case s.byUser[userID] >= maxSockets:
+		return errTooManySockets
+	}
+	s.byUser[userID]++
+	return nil
+}
+
+func (s *sockets) release(userID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.releaseLocked(userID)
+}
+
+func (s *sockets) releaseLocked(userID string) {
+	if s.byUser[userID]--; s.byUser[userID] <= 0 {
+		delete(s.byUser, userID)
+	}
+}
+
+// start runs a socket that has been reserved.
+func (s *sockets) start(k *socket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		s.releaseLocked(k.session.User.ID)
+		return errNoSockets
+	}
+	k.slot = s.next
+	s.next = (s.next + 1) % wheelSlots
+	s.wheel[k.slot][k] = struct{}{}
+	s.running.Go(k.run)
+	return nil
+}
+
+func (s *sockets) remove(k *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.wheel[k.slot], k)
+	s.releaseLocked(k.session.User.ID)
+}
+
+// in copies the sockets of one slot that match.
+func (s *sockets) in(slot int, match func(*socket) bool) []*socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var some []*socket
+	for k := range s.wheel[slot] {
+		if match(k) {
+			some = append(some, k)
+		}
+	}
+	return some
+}
+
+// pingAll turns the wheel until quit: every socket is pinged once in the interval.
+func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}) {
+	tick := time.NewTicker(every / wheelSlots)
+	defer tick.Stop()
+	for slot := 0; ; slot = (slot + 1) % wheelSlots {
+		select {
+		case <-tick.C:
+		case <-quit:
+			return
+		}
+		for _, k := range s.in(slot, func(*socket) bool { return true }) {
+			k.ping()
+		}
+	}
+}
+
+// signOut ends the sockets of a session.
+func (s *sockets) signOut(sessionID string) {
+	for slot := range wheelSlots {
+		for _, k := range s.in(slot, func(k *socket) bool { return k.session.ID == sessionID }) {
+			k.signedOut.Store(true)
+			k.Close(closePolicy, "signed out")
+		}
+	}
+}
+
+// closeAll ends every socket and returns when nothing of them runs any more.
+func (s *sockets) closeAll(code int, reason string) {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	for slot := range wheelSlots {
+		for _, k := range s.in(slot, func(*socket) bool { return true }) {
+			k.Close(code, reason)
+		}
+	}
+	s.running.Wait()
+}
