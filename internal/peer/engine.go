@@ -2,7 +2,6 @@ package peer
 
 import (
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/sdp/v3"
-	"github.com/pion/transport/v4"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -132,21 +130,22 @@ const (
 	restartAfter    = 2 * time.Second  // of being disconnected
 )
 
-// newConnection makes the pion side of a session. The network is the machine's unless net says otherwise.
-func newConnection(c webrtc.Configuration, w *wire, prefer []codec, loopback bool, net transport.Net, log *slog.Logger) (*webrtc.PeerConnection, error) {
+// newConnection makes the pion side of a session.
+func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection, error) {
+	c := s.configuration()
 	m, err := mediaEngine(prefer)
 	if err != nil {
 		return nil, err
 	}
-	plog := pionLog{log}
+	plog := pionLog{s.log}
 	r, err := interceptors(w, plog)
 	if err != nil {
 		return nil, err
 	}
 	se := webrtc.SettingEngine{LoggerFactory: plog}
-	se.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	se.SetICETimeouts(iceDisconnected, s.failAfter, iceKeepAlive)
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	se.SetIncludeLoopbackCandidate(loopback)
+	se.SetIncludeLoopbackCandidate(s.IncludeLoopback)
 	// Browsers hide host addresses behind .local names when they may not use the camera: those are looked up, ours are
 	// never announced so.
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
@@ -155,8 +154,8 @@ func newConnection(c webrtc.Configuration, w *wire, prefer []codec, loopback boo
 	se.SetPrflxAcceptanceMinWait(300 * time.Millisecond)
 	se.SetDTLSRetransmissionInterval(200 * time.Millisecond) // the handshake should survive a lossy line
 	se.SetSRTPReplayProtectionWindow(1024)
-	if net != nil {
-		se.SetNet(net)
+	if s.network != nil {
+		se.SetNet(s.network)
 		se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r))

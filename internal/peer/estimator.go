@@ -31,7 +31,9 @@ const (
 	heavyLoss    = 0.10
 	lightLoss    = 0.02
 	fastGrowth   = 1.5  // a second, far from any known limit
-	slowGrowth   = 1.06 // a second, near it
+	slowGrowth   = 1.06 // a second, near it for
+	carefulFor   = 3 * time.Second
+	trialGrowth  = 1.25 // a second after that: the line may have changed
 	maxOverRate  = 1.6  // times what got through: more has not been shown to fit
 )
 
@@ -106,7 +108,9 @@ func (e *estimator) adjust(now time.Time) {
 	case through > 0:
 		growth := fastGrowth
 		if e.limit > 0 && e.target > e.limit*0.8 {
-			growth = slowGrowth
+			if growth = slowGrowth; now.Sub(e.lastCut) > carefulFor {
+				growth = trialGrowth
+			}
 		}
 		if e.limit > 0 && e.target > e.limit*1.3 {
 			e.limit = 0 // the line has more to give than when it was full

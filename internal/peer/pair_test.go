@@ -60,8 +60,10 @@ func draw(f *media.Frame, n int) {
 }
 
 func (p *pattern) Close() error {
-	close(p.stop)
-	p.done.Wait()
+	if p.stop != nil { // started
+		close(p.stop)
+		p.done.Wait()
+	}
 	return nil
 }
 
@@ -90,8 +92,10 @@ func (p *pacedAudio) start(each func(at time.Time)) {
 }
 
 func (p *pacedAudio) Close() error {
-	close(p.stop)
-	p.done.Wait()
+	if p.stop != nil { // started
+		close(p.stop)
+		p.done.Wait()
+	}
 	return nil
 }
 

@@ -52,7 +52,9 @@ type Session struct {
 	OnEvent func(Event)
 	Logger  *slog.Logger
 
-	network transport.Net // tests only; nil: the machine's
+	// Tests only.
+	network   transport.Net // nil: the machine's
+	failAfter time.Duration // of being disconnected; 0: iceFailed
 
 	once   sync.Once
 	box    mailbox
@@ -103,6 +105,9 @@ func (s *Session) init() {
 		if s.MaxBitrateBps <= 0 {
 			s.MaxBitrateBps = defaultMaxBps
 		}
+		if s.failAfter == 0 {
+			s.failAfter = iceFailed
+		}
 		s.MaxBitrateBps = max(s.MaxBitrateBps, minTargetBps)
 		failed := func(d Device) func(string, error) {
 			return func(label string, err error) { s.emitLater(DeviceFailed{d, label, err}) }
@@ -142,7 +147,7 @@ func (s *Session) Start() error {
 	s.wire = newWire(s.videoIn.gotRTX)
 	s.bandwidth.start(s)
 
-	pc, err := newConnection(s.configuration(), s.wire, prefer, s.IncludeLoopback, s.network, s.log)
+	pc, err := newConnection(s, s.wire, prefer)
 	if err != nil {
 		return err
 	}

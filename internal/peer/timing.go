@@ -17,7 +17,7 @@ type timing struct {
 }
 
 const (
-	maxShowDelay = 250 * time.Millisecond
+	maxShowDelay = 200 * time.Millisecond
 	delayDecay   = 0.01 // a picture: a burst of lateness is forgotten in some seconds
 )
 

@@ -181,7 +181,7 @@ func (v *videoReceiver) take(a *assembler, r received) {
 	}
 }
 
-// decodeQueue holds assembled pictures for the decoder. All must be decoded, because each is the reference of the next,
+// decodeQueue holds assembled pictures for the decoder until it is time to show them, maxShowDelay at most. All must be decoded, because each is the reference of the next,
 // so it is not the place to drop single ones; when it is full, the rest until a key frame is worthless.
 type decodeQueue struct {
 	mu    sync.Mutex
@@ -196,7 +196,7 @@ type timedPicture struct {
 
 const (
 	decodeQueueLimit = 60
-	waitingLimit     = 3 // pictures that may wait to be shown; beyond it only the newest is
+	overdueLimit     = 3 // pictures that are due at once and still shown; beyond it only the newest are
 )
 
 func newDecodeQueue() *decodeQueue { return &decodeQueue{wake: make(chan struct{}, 1)} }
@@ -214,19 +214,24 @@ func (q *decodeQueue) put(p picture, show time.Time) bool {
 	return true
 }
 
-// due gives the next picture when it is time for it, and how many wait behind it; otherwise how long to wait, 0 for
-// until wake.
+// due gives the next picture when it is time for it, and how many behind it are due as well; otherwise how long to wait,
+// 0 for until wake. A picture's time is less by ahead: decoding takes that long.
 func (q *decodeQueue) due(now time.Time, ahead time.Duration) (p timedPicture, behind int, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.queue) == 0 {
 		return timedPicture{}, 0, 0, false
 	}
-	behind = len(q.queue) - 1
-	if wait := q.queue[0].show.Sub(now) - ahead; wait > time.Millisecond && behind < waitingLimit {
+	soon := now.Add(ahead + time.Millisecond)
+	if wait := q.queue[0].show.Sub(soon); wait > 0 {
 		return timedPicture{}, 0, wait, false
 	}
 	p, q.queue = q.queue[0], q.queue[1:]
+	for _, next := range q.queue {
+		if next.show.Before(soon) {
+			behind++
+		}
+	}
 	return p, behind, 0, true
 }
 
@@ -250,7 +255,7 @@ func (v *videoReceiver) runDecoder(stop <-chan struct{}) {
 	for {
 		p, behind, wait, ok := v.decode.due(time.Now(), d.cost)
 		if ok {
-			d.decode(p, behind < waitingLimit)
+			d.decode(p, behind < overdueLimit)
 			continue
 		}
 		var later <-chan time.Time
