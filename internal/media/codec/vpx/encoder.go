@@ -59,7 +59,7 @@ func NewEncoder(cfg EncoderConfig) (*Encoder, error) {
 		return nil, fmt.Errorf("open %v encoder: bit rate %d is out of range", cfg.Codec, cfg.BitrateBps)
 	}
 	cfg.Width, cfg.Height = cfg.Width&^1, cfg.Height&^1
-	e := &Encoder{cfg: cfg, end: -1}
+	e := &Encoder{cfg: cfg}
 	e.SetBitrate(cfg.BitrateBps)
 	e.SetSpeed(cfg.Speed)
 	if err := e.open(cfg.Width, cfg.Height); err != nil {
@@ -174,16 +174,18 @@ func (e *Encoder) threads(width, height int) int {
 	return 1 // VP8's threads wait in a spin: 4 to 6 times the CPU on a busy machine
 }
 
+// open replaces the context, if there is one, by one of that size.
 func (e *Encoder) open(width, height int) error {
 	if err := checkSize(width, height); err != nil {
 		return fmt.Errorf("open %v encoder: %w", e.cfg.Codec, err)
 	}
 	s := e.settings(width, height)
-	if code := C.enc_open(&e.c, &s); code != 0 {
-		e.c = nil
+	var c *C.enc
+	if code := C.enc_open(&c, &s); code != 0 {
 		return fmt.Errorf("open %v encoder: libvpx error %d", e.cfg.Codec, int(code))
 	}
-	e.first, e.last = s, s
+	e.Close()
+	e.c, e.first, e.last, e.end = c, s, s, -1
 	return nil
 }
 
@@ -194,8 +196,6 @@ func (e *Encoder) adjust(width, height int) error {
 		return nil
 	}
 	if s.width > e.first.width || s.height > e.first.height || s.threads != e.last.threads {
-		C.enc_close(e.c)
-		e.c, e.end = nil, -1
 		return e.open(width, height)
 	}
 	if err := checkSize(width, height); err != nil {

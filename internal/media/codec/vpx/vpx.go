@@ -49,7 +49,7 @@ func (c Codec) defaultSpeed() int {
 var (
 	ErrClosed  = errors.New("codec is closed")
 	ErrCorrupt = errors.New("video packet cannot be decoded") // ask the sender for a key frame
-	ErrSize    = errors.New("picture too large")
+	ErrSize    = errors.New("picture size is not supported")
 )
 
 // MaxSide and MaxArea bound what is encoded and decoded, so that no peer can make us allocate gigabytes.
@@ -59,10 +59,7 @@ const (
 )
 
 func checkSize(width, height int) error {
-	if err := media.CheckSize(width, height); err != nil {
-		return err
-	}
-	if width > MaxSide || height > MaxSide || width*height > MaxArea {
+	if media.CheckSize(width, height) != nil || width > MaxSide || height > MaxSide || width*height > MaxArea {
 		return fmt.Errorf("%w: %dx%d", ErrSize, width, height)
 	}
 	return nil
