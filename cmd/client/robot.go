@@ -11,11 +11,20 @@ import (
 	"visavis.example/internal/signal"
 )
 
+// person is what a robot can do in one's place; *app.App is the real one.
+type person interface {
+	Dial(userID string, video bool)
+	Accept(video bool)
+	Decline()
+	Hangup()
+	View(func(app.Snapshot))
+}
+
 // robot does what the command line asks for in a person's place: dials, answers, hangs up. Its methods event and
 // snapshot run on the app's loop, and it only gives commands, which never wait.
 type robot struct {
 	o    *options
-	app  *app.App
+	app  person
 	say  io.Writer // for people
 	shot func()    // takes the screenshot; nil: none
 	done chan int  // of capacity 1: the exit code, once
@@ -123,6 +132,11 @@ func exitCode(reason signal.EndReason, connected bool) int {
 }
 
 func (r *robot) snapshot(s app.Snapshot) {
+	if r.windowless() && s.Link == app.SignedOut && !s.SigningIn && !r.o.hasPassword {
+		r.tell("There is no session of %s at %s. Set VISAVIS_PASSWORD or use --password-file.", s.Settings.Name, s.Settings.Server)
+		r.finish(exitSignIn)
+		return
+	}
 	if s.Link != app.Online || r.o.peer == "" || r.dialled || s.Call.Phase != call.Idle {
 		return
 	}

@@ -154,12 +154,7 @@ func (c *client) interrupted() int {
 // checkOnline ends a command that has not reached the server in time.
 func (c *client) checkOnline() {
 	c.app.View(func(s app.Snapshot) {
-		switch {
-		case c.robot.online:
-		case s.Link == app.SignedOut && !s.SigningIn:
-			c.robot.tell("There is no session of %s at %s. Set VISAVIS_PASSWORD or use --password-file.", s.Settings.Name, s.Settings.Server)
-			c.robot.finish(exitSignIn)
-		default:
+		if !c.robot.online {
 			c.robot.tell("The server could not be reached. %s", s.LinkNote)
 			c.robot.finish(exitSignIn)
 		}
