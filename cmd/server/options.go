@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"visavis.example/internal/server"
 )
@@ -42,6 +43,8 @@ func parse(args []string, env func(string) (string, bool), problems io.Writer) (
 		return parsePorts(s, &c.PortMin, &c.PortMax)
 	})
 	f.BoolVar(&c.LAN, "lan", false, "the relay may reach private addresses (10/8, 192.168/16 …)")
+	f.DurationVar(&c.RingTimeout, "ring-timeout", 45*time.Second, "how long a call `RINGS` before it ends unanswered")
+	f.DurationVar(&c.PeerGoneAfter, "peer-gone-after", 20*time.Second, "how long a device of a call may be `AWAY` before the call ends")
 	f.TextVar(&o.level, "log", slog.LevelInfo, "log `LEVEL`: debug, info, warn, error")
 	if err := f.Parse(args); err != nil {
 		if err == flag.ErrHelp { //nolint:errorlint // the package returns it as it is
