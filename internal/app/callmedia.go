@@ -172,11 +172,11 @@ func (a *App) mediaUp(path signal.Path) {
 }
 
 func (a *App) firstMedia(e Event) {
+	e.SetupMs = max(time.Since(a.run.accepted).Milliseconds(), 1)
 	if a.run.setupMs == 0 {
-		a.run.setupMs = max(time.Since(a.run.accepted).Milliseconds(), 1)
+		a.run.setupMs = e.SetupMs
 		a.report()
 	}
-	e.SetupMs = a.run.setupMs
 	a.tellCall(e)
 }
 
