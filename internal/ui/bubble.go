@@ -85,7 +85,7 @@ func (b *bubble) layout(s fyne.Size) {
 	}
 	widget.Place(b.back, x, y, b.s.width, b.s.bubbleHeight)
 	for i, t := range b.words {
-		widget.Place(t, x+bubblePadX, y+bubblePadY+float32(i)*textLine-2, b.s.width-2*bubblePadX, textLine)
+		widget.Place(t, x+bubblePadX, y+bubblePadY+float32(i)*b.s.line-2, b.s.width-2*bubblePadX, b.s.line)
 	}
 	widget.Place(b.time, x+bubblePadX, y+b.s.bubbleHeight-21, b.s.width-2*bubblePadX, 14)
 	widget.Place(b.under, 16, y+b.s.bubbleHeight+3, s.Width-32-4, 16)
@@ -101,11 +101,11 @@ func (b *bubble) paint() {
 	if b.l.Mine {
 		b.back.FillColor, ink, faint = p.Own, p.OnColor, theme.Alpha(p.OnColor, 190)
 		if b.l.Pending || b.l.Failed {
-			b.back.FillColor = theme.Alpha(p.Own, 150)
+			b.back.FillColor = theme.Alpha(p.Own, 200)
 		}
 	}
 	for _, t := range b.words {
-		t.Color, t.TextSize = ink, theme.Body
+		t.Color, t.TextSize = ink, b.s.pts
 		t.Refresh()
 	}
 	b.day.Color, b.name.Color, b.under.Color, b.time.Color = p.Muted, theme.Face(b.l.FromName), p.BadText, faint
@@ -122,7 +122,7 @@ func (b *bubble) paint() {
 // Tapped sends again what was not sent.
 func (b *bubble) Tapped(*fyne.PointEvent) {
 	if b.l.Failed {
-		b.v.say(b.l.Text)
+		b.v.w.cmd.Resend(b.v.id, b.l.ID)
 	}
 }
 

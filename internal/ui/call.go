@@ -15,6 +15,7 @@ import (
 const (
 	idleAfter   = 4 * time.Second // without the mouse the controls go
 	drawerWidth = 340
+	mostCrop    = 0.45 // of the other's picture may be cut off to fill the window
 )
 
 // callPage is the call screen: the other's picture in all of the window, the own one in a corner, two pills. It is dark
@@ -40,7 +41,7 @@ type callPage struct {
 
 func newCallPage(w *window) *callPage {
 	p := &callPage{w: w, video: widget.NewVideo(), self: widget.NewSelfView(), noPic: newNoPicture()}
-	p.video.MaxCrop = 0.3
+	p.video.MaxCrop = mostCrop
 	p.video.OnFirst = p.pictures
 	p.corner = newCorner(p.self)
 	p.top = newCallTitle()
@@ -123,7 +124,7 @@ func (p *callPage) pictures() {
 	if p.c.Peers.Screen {
 		p.video.SetCrop(0) // text at the edges matters
 	} else {
-		p.video.SetCrop(0.3)
+		p.video.SetCrop(mostCrop)
 	}
 	sending := p.c.Camera || p.c.Screen
 	setVisible(p.self, p.c.HasPeer() && (sending || theirs))

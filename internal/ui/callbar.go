@@ -71,6 +71,9 @@ func (b *callBar) show(s app.Snapshot) {
 	b.full.SetOn(b.p.w.win.FullScreen())
 	b.full.Hint = either(b.p.w.win.FullScreen(), "Leave full screen (F)", "Full screen (F)")
 	b.hang.Hint = either(c.HasPeer(), "Hang up (Ctrl+D)", "Cancel the call (Ctrl+D)")
+	if t, ok := b.hint.over.(*widget.IconButton); ok {
+		b.hint.say(t.Hint, t)
+	}
 }
 
 func either(on bool, yes, no string) string {

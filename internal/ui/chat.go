@@ -3,6 +3,7 @@ package ui
 import (
 	"strings"
 	"time"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -28,18 +29,19 @@ type chatView struct {
 	empty    *widget.Text
 	onEscape func()
 
-	id       string
-	chosen   bool
-	lines    []app.Line
-	shapes   map[shapeKey]shape
-	drafts   map[string]string // what was typed and not sent, by chat
-	lastSeen int64             // newest message that the log has shown
+	id     string
+	chosen bool
+	lines  []app.Line
+	shapes map[shapeKey]shape
+	drafts map[string]string // what was typed and not sent, by chat
+	asked  int64             // older lines than this one were asked for
 }
 
 func newChatView(w *window, dark bool) *chatView {
 	v := &chatView{w: w, dark: dark, shapes: map[shapeKey]shape{}, drafts: map[string]string{}}
 	v.log = widget.NewVirtual()
 	v.log.Stick = true
+	v.log.OnTop = v.older
 	v.log.Count = func() int { return len(v.lines) }
 	v.log.Height = func(i int, width float32) float32 { return v.shape(i, width).height }
 	v.log.New = func() fyne.CanvasObject { return newBubble(v) }
@@ -80,14 +82,32 @@ func (v *chatView) choose(id string) {
 	if v.chosen {
 		v.drafts[v.id] = v.field.Text
 	}
-	v.id, v.chosen, v.lines, v.lastSeen = id, true, nil, 0
+	v.id, v.chosen, v.lines, v.asked = id, true, nil, 0
 	v.field.SetText(v.drafts[id])
 	v.w.cmd.LoadChat(id)
 	v.show(v.w.snap)
 	v.log.ScrollToBottom()
 }
 
+// forget drops drafts and lines of whoever was signed in.
+func (v *chatView) forget() {
+	clear(v.drafts)
+	clear(v.shapes)
+	v.chosen, v.id, v.lines, v.asked = false, "", nil, 0
+	v.field.SetText("")
+	v.log.Reload()
+}
+
 func (v *chatView) focus() { v.w.win.Canvas().Focus(v.field) }
+
+// older asks once for what was said before the oldest line that is there.
+func (v *chatView) older() {
+	if len(v.lines) == 0 || v.lines[0].ID <= 0 || v.asked == v.lines[0].ID {
+		return
+	}
+	v.asked = v.lines[0].ID
+	v.w.cmd.LoadOlder(v.id)
+}
 
 // show draws s.
 func (v *chatView) show(s app.Snapshot) {
@@ -103,7 +123,7 @@ func (v *chatView) show(s app.Snapshot) {
 	if sameLines(v.lines, lines) {
 		return
 	}
-	older := len(v.lines) > 0 && len(lines) > 0 && lines[0].ID != v.lines[0].ID && lines[0].ID != 0 && v.lines[0].ID != 0
+	older := len(v.lines) > 0 && len(lines) > 0 && lines[0].ID < v.lines[0].ID
 	mine := len(lines) > len(v.lines) && len(lines) > 0 && lines[len(lines)-1].Mine && lines[len(lines)-1].Pending
 	if older && !v.log.AtBottom() {
 		v.log.KeepPlace(func() {
@@ -172,6 +192,7 @@ type shapeKey struct {
 // shape is the measures of a line, worked out once.
 type shape struct {
 	lines         []string
+	pts, line     float32 // text size, and from one line to the next
 	width, height float32 // of the bubble; of the whole row
 	bubbleHeight  float32
 	name, day     string // over the bubble; empty: none
@@ -209,14 +230,17 @@ func (v *chatView) shape(i int, width float32) shape {
 }
 
 func measure(k shapeKey) shape {
-	s := shape{name: k.name, day: k.day, failed: k.under}
+	s := shape{name: k.name, day: k.day, failed: k.under, pts: theme.Body, line: textLine}
+	if pictograms(k.text) {
+		s.pts, s.line = 30, 40
+	}
 	most := max(min(k.width*0.78, 560)-2*bubblePadX, 80)
-	s.lines = widget.Wrap(k.text, theme.Body, bodyStyle, most)
+	s.lines = widget.Wrap(k.text, s.pts, bodyStyle, most)
 	for _, l := range s.lines {
-		s.width = max(s.width, fyne.MeasureText(l, theme.Body, bodyStyle).Width)
+		s.width = max(s.width, fyne.MeasureText(l, s.pts, bodyStyle).Width)
 	}
 	s.width = max(s.width, 64) + 2*bubblePadX // 64: the time fits
-	s.bubbleHeight = float32(len(s.lines))*textLine + 2*bubblePadY + 14
+	s.bubbleHeight = float32(len(s.lines))*s.line + 2*bubblePadY + 14
 	s.height = s.bubbleHeight + 8
 	if s.name != "" {
 		s.height += 20
@@ -239,4 +263,19 @@ func sentWords(l app.Line) string {
 		return "Sending…"
 	}
 	return l.Sent.In(time.Local).Format("15:04")
+}
+
+// pictograms says whether s is nothing but a few emoji, which are shown larger: Fyne draws them small.
+func pictograms(s string) bool {
+	n := 0
+	for _, r := range s {
+		if r < 0x2190 || n > 8 {
+			return false
+		}
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return false
+		}
+		n++
+	}
+	return n > 0
 }

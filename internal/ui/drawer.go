@@ -40,6 +40,7 @@ func (d *drawer) openFor(id string) {
 
 func (d *drawer) close() {
 	if d.root.Visible() {
+		d.p.w.win.Canvas().Unfocus() // letters are for the call again
 		d.root.Hide()
 		d.p.relayout()
 	}

@@ -18,7 +18,7 @@ type endedPage struct {
 	box  *fyne.Container
 
 	avatar *widget.Avatar
-	title  *widget.Text
+	title  *widget.Note
 	more   *widget.Note
 	facts  *widget.Text
 	again  *widget.Button
@@ -30,10 +30,11 @@ type endedPage struct {
 func newEndedPage(w *window) *endedPage {
 	p := &endedPage{
 		w: w, avatar: widget.NewAvatar(112, theme.TonePage),
-		title: widget.NewText("", 24, theme.ToneText).Strong().Centred().Short(),
+		title: widget.NewNote(theme.ToneText),
 		more:  widget.NewNote(theme.ToneMuted),
 		facts: widget.NewText("", theme.Caption, theme.ToneMuted).Centred().Short(),
 	}
+	p.title.Align, p.title.Pts, p.title.Bold = fyne.TextAlignCenter, 24, true
 	p.more.Align, p.more.Pts = fyne.TextAlignCenter, theme.Name
 	p.again = widget.NewButton("Call again", "phone", widget.Main, p.callAgain)
 	p.chat = widget.NewButton("Message", "chat", widget.Quiet, p.message)

@@ -118,6 +118,13 @@ func (m *mainPage) back() {
 	m.split.Refresh()
 }
 
+// forget is called when somebody has signed out: nothing of theirs is left for the next.
+func (m *mainPage) forget() {
+	m.back()
+	m.side.forget()
+	m.chat.view.forget()
+}
+
 func (m *mainPage) openChat(id string) {
 	m.side.choose(choice{chooseChat, id})
 	m.chat.choose(id)
@@ -137,6 +144,16 @@ func (m *mainPage) openSettings() {
 	m.side.choose(choice{chooseSettings, ""})
 	m.settings.opened()
 	m.open(m.settings.root)
+}
+
+// topRoom is the height of the strips over the page.
+func (m *mainPage) topRoom() (h float32) {
+	for _, o := range []fyne.CanvasObject{m.banner.root, m.incoming.root} {
+		if m.root.Visible() && o.Visible() {
+			h += o.MinSize().Height
+		}
+	}
+	return h
 }
 
 // search puts the cursor into the search field.
@@ -164,7 +181,7 @@ type banner struct {
 }
 
 func newBanner() *banner {
-	b := &banner{text: widget.NewText("", theme.Body, theme.ToneOnColor).Strong().Short().Centred()}
+	b := &banner{text: widget.NewText("", theme.Body, theme.ToneOnWarn).Strong().Short().Centred()}
 	b.root = container.NewStack(widget.NewPanel(theme.ToneWarn, 0), inset(16, 7, b.text))
 	b.root.Hide()
 	return b
@@ -204,6 +221,7 @@ func (b *incomingBar) show(s app.Snapshot) {
 type welcome struct {
 	root  fyne.CanvasObject
 	echo  *widget.Button
+	more  *widget.Note
 	w     *window
 	user  signal.User
 	inner *fyne.Container
@@ -213,11 +231,11 @@ func newWelcome(w *window) *welcome {
 	v := &welcome{w: w}
 	v.echo = widget.NewButton("Make a test call", "echo", widget.Quiet, func() { w.cmd.Dial(v.user.ID, true) })
 	v.echo.Hide()
-	more := widget.NewNote(theme.ToneMuted)
-	more.Align = fyne.TextAlignCenter
-	more.SetText("Or check your camera and microphone: Echo sends your own picture and sound back to you.")
+	v.more = widget.NewNote(theme.ToneMuted)
+	v.more.Align = fyne.TextAlignCenter
+	v.more.SetText("Or check your camera and microphone: Echo sends your own picture and sound back to you.")
 	v.inner = column(14, container.NewCenter(widget.NewIcon("chat", 48, theme.ToneFaint)),
-		widget.NewText("Choose somebody to talk to", theme.Heading, theme.ToneText).Strong().Centred(), more,
+		widget.NewText("Choose somebody to talk to", theme.Heading, theme.ToneText).Strong().Centred(), v.more,
 		container.NewCenter(v.echo))
 	v.root = container.New(widget.Layout{
 		Min: func() fyne.Size { return fyne.NewSize(200, 200) },
@@ -238,4 +256,5 @@ func (v *welcome) show(s app.Snapshot) {
 		}
 	}
 	setVisible(v.echo, found)
+	setVisible(v.more, found)
 }

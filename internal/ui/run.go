@@ -33,8 +33,10 @@ type Commands interface {
 
 	SendToAll(text string)
 	SendTo(userID, text string)
+	Resend(userID string, id int64)
 	MarkRead(userID string)
 	LoadChat(userID string)
+	LoadOlder(userID string)
 	LoadCalls(more bool)
 	ShowCall(id string)
 
@@ -53,7 +55,8 @@ type PictureTarget interface {
 	Buffer(w, h int) *image.RGBA
 	// Push hands a filled buffer over; the caller must not touch it again. A picture that nobody saw yet is dropped.
 	Push(*image.RGBA)
-	// Wanted is the size in pixels at which pictures are shown, 0 by 0 while nobody can see them: skip the conversion then.
+	// Wanted is the size in pixels at which pictures are shown, 0 by 0 when that is not known yet, and negative while nobody
+	// can see them: skip the conversion then.
 	Wanted() (w, h int)
 }
 

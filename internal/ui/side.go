@@ -65,7 +65,7 @@ func newSideBar(w *window, m *mainPage) *sideBar {
 	b.state = widget.NewText("", theme.Caption, theme.ToneMuted).Short()
 	b.tabs = widget.NewTabs([]string{"People", "Calls"}, func(int) { b.changeTab() })
 	b.search = widget.NewSearchField("Search")
-	b.search.SetIcon(theme.Search())
+	b.search.SetIcon(theme.Drawing("search", theme.ToneMuted))
 	b.search.OnChanged = func(string) { b.refill() }
 	b.search.OnEscape = func() {
 		b.search.SetText("")
@@ -159,6 +159,14 @@ func (b *sideBar) changeTab() {
 // choose marks what the page beside shows.
 func (b *sideBar) choose(c choice) {
 	b.chosen = c
+	b.refill()
+}
+
+// forget drops what is remembered of whoever was signed in.
+func (b *sideBar) forget() {
+	b.s, b.lobbyInit, b.lobbySeen, b.callsSeen = app.Snapshot{}, false, 0, ""
+	b.search.SetText("")
+	b.tabs.Select(tabPeople)
 	b.refill()
 }
 

@@ -51,10 +51,12 @@ func (p *signInPage) build() fyne.CanvasObject {
 	form := column(14, p.mode,
 		labelled("Server", p.server), labelled("Name", p.name), labelled("Password", p.password), p.note, p.submit)
 	p.card = container.NewStack(widget.NewPanel(theme.ToneSurface, 18).Outlined(theme.ToneBorder), padded(24, form))
-	content := column(18, container.NewCenter(logo), column(4, head, sub), p.card)
+	mark := container.NewCenter(logo)
+	content := column(18, mark, column(4, head, sub), p.card)
 	scroll := container.NewVScroll(container.New(widget.Layout{
 		Min: func() fyne.Size { return content.MinSize().AddWidthHeight(32, 48) },
 		Place: func(s fyne.Size) {
+			setVisible(mark, p.w.win.Canvas().Size().Height >= 680) // else there is no room for it
 			width := min(s.Width-32, 400)
 			h := content.MinSize().Height
 			widget.Place(content, (s.Width-width)/2, max((s.Height-h)*0.42, 24), width, h)
@@ -75,6 +77,16 @@ func (p *signInPage) words() {
 		text = "Signing in…"
 	}
 	p.submit.SetText(text)
+}
+
+// focus puts the cursor into the first field that is still empty.
+func (p *signInPage) focus() {
+	for _, f := range []*widget.Field{p.server, p.name, p.password} {
+		if f.Text == "" {
+			p.w.win.Canvas().Focus(f)
+			return
+		}
+	}
 }
 
 // enter goes to the first field that is still empty, or sends.

@@ -23,6 +23,7 @@ type toasts struct {
 	own   []ownNotice
 	from  []string // the snapshot's
 	since map[string]time.Time
+	room  float32 // that the strips over the page take
 }
 
 type ownNotice struct {
@@ -56,7 +57,7 @@ func (t *toasts) newToast(i int) *toast {
 }
 
 func (t *toasts) place(s fyne.Size) {
-	y, width := float32(16), min(s.Width-32, 420)
+	y, width := t.w.main.topRoom()+16, min(s.Width-32, 420)
 	for _, i := range t.items {
 		if i.root.Visible() {
 			i.root.Resize(fyne.NewSize(width, i.root.MinSize().Height)) // wraps the words at this width
@@ -109,6 +110,9 @@ func (t *toasts) fill() {
 		if on {
 			item.note.SetText(all[i])
 		}
+	}
+	if room := t.w.main.topRoom(); room != t.room {
+		t.room, changed = room, true
 	}
 	if changed {
 		t.place(t.root.Size())

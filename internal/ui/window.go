@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"os"
+	signals "os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -9,6 +12,7 @@ import (
 
 	"visavis.example/internal/app"
 	"visavis.example/internal/call"
+	"visavis.example/internal/signal"
 	"visavis.example/internal/ui/theme"
 	"visavis.example/internal/ui/widget"
 )
@@ -44,6 +48,7 @@ type window struct {
 	toasts *toasts
 	ring   *ringWindow
 	root   *fyne.Container
+	page   fyne.CanvasObject // the one in sight
 
 	unsubscribe func()
 	gone        atomic.Bool // the window has closed
@@ -90,6 +95,7 @@ func newWindow(a fyne.App, cfg Config) *window {
 		cfg.AttachSelf(w.call.self)
 	}
 	w.unsubscribe = cfg.App.Subscribe(w.mail.put)
+	cfg.App.RefreshDevices()
 	return w
 }
 
@@ -107,20 +113,25 @@ func (w *window) show(s app.Snapshot) {
 	w.setTheme(s.Settings.Theme)
 	w.endQuietly(s.Call)
 	w.announce(was, s)
-	page := w.page(s)
+	page := w.choose(s)
 	w.signIn.show(s)
 	if s.Link != app.SignedOut {
 		w.main.show(s)
+	} else if was.Link != app.SignedOut {
+		w.main.forget()
 	}
 	w.call.show(s, page == w.call.root)
 	w.ended.show(s)
 	w.toasts.show(s.Notices)
 	w.ring.show(s)
 	for _, p := range w.root.Objects[:4] {
-		if p == page {
-			p.Show()
-		} else {
-			p.Hide()
+		setVisible(p, p == page)
+	}
+	if page != w.page {
+		w.page = page
+		w.win.Canvas().Unfocus() // keys must not go to a field that cannot be seen any more
+		if page == w.signIn.root {
+			w.signIn.focus()
 		}
 	}
 	if page != w.call.root && w.win.FullScreen() {
@@ -132,7 +143,8 @@ func (w *window) show(s app.Snapshot) {
 	w.wasPhase, w.wasCall = s.Call.Phase, s.Call.ID
 }
 
-func (w *window) page(s app.Snapshot) fyne.CanvasObject {
+// choose gives the page that s asks for.
+func (w *window) choose(s app.Snapshot) fyne.CanvasObject {
 	switch s.Call.Phase {
 	case call.Dialing, call.RingingOut, call.Accepting, call.Connecting, call.Active, call.Reconnecting:
 		return w.call.root
@@ -158,9 +170,12 @@ func (w *window) endQuietly(c app.Call) {
 	if !w.quiet(c) {
 		return
 	}
-	if c.Reason != "declined" {
-		words, _ := endWords(c)
-		w.toasts.add(words)
+	switch signal.EndReason(c.Reason) {
+	case signal.EndDeclined:
+	case signal.EndCancelled, signal.EndNoAnswer:
+		w.toasts.add("You missed a call from " + nameOf(c.Peer) + ".")
+	default:
+		w.toasts.add(app.EndText(c.Reason, false, nameOf(c.Peer)))
 	}
 	w.cmd.Dismiss()
 }
@@ -188,14 +203,21 @@ func (w *window) closeAsked() {
 }
 
 func (w *window) quit() {
-	if w.gone.CompareAndSwap(false, true) {
-		w.mail.closed.Store(true)
-		w.call.video.Stop()
-		w.call.self.Stop()
+	if !w.gone.Load() {
+		w.silence()
 		w.ring.close()
 		w.win.Close()
 		w.app.Quit()
 	}
+}
+
+// silence ends everything that would still call fyne.Do: after the loop's end Fyne runs such calls on the caller's own
+// goroutine, beside everything else. Any goroutine.
+func (w *window) silence() {
+	w.gone.Store(true)
+	w.mail.closed.Store(true)
+	w.call.video.Stop()
+	w.call.self.Stop()
 }
 
 // run starts what needs a real window: the clock, the desktop, the news that it is open.
@@ -215,11 +237,16 @@ func (w *window) clock() {
 	defer close(w.clockEnded)
 	t := time.NewTicker(500 * time.Millisecond)
 	defer t.Stop()
+	term := make(chan os.Signal, 1)
+	signals.Notify(term, syscall.SIGINT, syscall.SIGTERM) // Fyne ends its loop by itself at these
+	defer signals.Stop(term)
 	var queued atomic.Bool
 	for {
 		select {
 		case <-w.stopClock:
 			return
+		case <-term:
+			w.silence()
 		case <-t.C:
 			if !w.gone.Load() && queued.CompareAndSwap(false, true) {
 				fyne.Do(func() {
@@ -238,11 +265,8 @@ func (w *window) tick() {
 
 // close ends what was started, after the window has closed.
 func (w *window) close() {
-	w.gone.Store(true)
-	w.mail.closed.Store(true)
+	w.silence()
 	w.unsubscribe()
-	w.call.video.Stop()
-	w.call.self.Stop()
 	if w.cfg.AttachRemote != nil {
 		w.cfg.AttachRemote(nil)
 	}

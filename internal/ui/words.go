@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"visavis.example/internal/app"
@@ -63,72 +64,34 @@ func sameDay(a, b time.Time) bool {
 	return a.Year() == b.Year() && a.YearDay() == b.YearDay()
 }
 
-// endWords says how a call ended: a title, and a second line that may be empty.
+// endWords says how a call ended: a title, and a second line that may be empty. The words are app's; what can be done now
+// is ours.
 func endWords(c app.Call) (title, more string) {
-	who := nameOf(c.Peer)
-	if c.Outgoing {
-		switch signal.EndReason(c.Reason) {
-		case signal.EndDeclined:
-			return who + " declined the call", ""
-		case signal.EndCancelled:
-			return "You cancelled the call", ""
-		case signal.EndNoAnswer:
-			return who + " did not answer", "It rang until the time was up. You can leave a message."
-		case signal.EndBusy:
-			return who + " is in another call", "Try again later, or leave a message."
-		case signal.EndOffline:
-			return who + " is not online", "None of their devices could be reached. You can leave a message."
-		}
-	}
+	title, more = sentences(app.EndText(c.Reason, c.Outgoing, nameOf(c.Peer)))
 	switch signal.EndReason(c.Reason) {
-	case signal.EndHangup:
-		if c.Lasted > 0 {
-			return "Call ended", "You talked for " + lasted(c.Lasted) + "."
+	case signal.EndNoAnswer, signal.EndBusy, signal.EndOffline:
+		if c.Outgoing {
+			more = "You can leave a message, or try again later."
 		}
-		return "Call ended", "It ended before sound or picture came through."
-	case signal.EndDeclined:
-		return "You declined the call", ""
-	case signal.EndCancelled, signal.EndNoAnswer:
-		return "You missed a call from " + who, ""
-	case signal.EndAnsweredElsewhere:
-		return "Answered on another device", ""
-	case signal.EndDeclinedElsewhere:
-		return "Declined on another device", ""
-	case signal.EndPeerGone:
-		return "Lost " + who, "Their device vanished and did not come back." + after(c)
-	case signal.EndConnectionFailed:
-		if c.Lasted > 0 {
-			return "The connection was lost", "It could not be brought back." + after(c)
-		}
-		return "No connection could be made", "No way was found between the two devices, not even through the server's relay."
 	case signal.EndServerLost:
-		return "The server cannot be reached", "Check your network and try again."
-	case signal.EndServerStopped:
-		return "The server was stopped", "Try again in a moment."
+		more = "Check your network and try again."
+	case signal.EndHangup:
+		if c.Lasted == 0 {
+			more = "It ended before sound or picture came through."
+		}
+	case signal.EndDeclined, signal.EndCancelled, signal.EndAnsweredElsewhere, signal.EndDeclinedElsewhere, signal.EndPeerGone,
+		signal.EndConnectionFailed, signal.EndServerStopped:
 	}
-	return "The call could not be made", problem(c.Reason)
+	if c.Lasted > 0 {
+		more = strings.TrimSpace(more + " You talked for " + lasted(c.Lasted) + ".")
+	}
+	return title, more
 }
 
-func after(c app.Call) string {
-	if c.Lasted == 0 {
-		return ""
-	}
-	return " You had talked for " + lasted(c.Lasted) + "."
-}
-
-// problem gives words for an error code that ended a call instead of an end reason.
-func problem(code string) string {
-	switch code {
-	case signal.ErrNotFound:
-		return "The server does not know this person any more."
-	case signal.ErrAlreadyInCall:
-		return "You already have a call."
-	case signal.ErrTooMany:
-		return "Too many calls in a short time. Wait a moment."
-	case signal.ErrUnauthorized, signal.ErrNotConnected:
-		return "You are not signed in any more."
-	}
-	return "The server refused it."
+// sentences splits the first sentence off as a title, without its full stop.
+func sentences(s string) (title, more string) {
+	title, more, _ = strings.Cut(s, ". ")
+	return strings.TrimSuffix(title, "."), more
 }
 
 // callState is the second thing in the pill at the top of a call.
@@ -193,53 +156,15 @@ func recordWords(r signal.CallRecord) string {
 
 // recordEnd says in a sentence why a recorded call ended.
 func recordEnd(r signal.CallRecord) string {
-	who := nameOf(r.Peer)
-	by := "You"
-	if r.EndedBy == r.Peer.ID {
-		by = who
-	}
-	switch r.Reason {
-	case "":
+	switch {
+	case r.Reason == "":
 		return "It goes on"
-	case signal.EndHangup:
-		return by + " hung up"
-	case signal.EndDeclined:
-		if r.Direction == signal.Incoming {
-			return "You declined it"
-		}
-		return who + " declined it"
-	case signal.EndCancelled:
-		if r.Direction == signal.Incoming {
-			return who + " gave up before you answered"
-		}
-		return "You cancelled it"
-	case signal.EndBusy:
-		if r.Direction == signal.Incoming {
-			return "You were in another call"
-		}
-		return who + " was in another call"
-	case signal.EndNoAnswer:
-		if r.Direction == signal.Incoming {
-			return "You did not answer"
-		}
-		return who + " did not answer"
-	case signal.EndOffline:
-		if r.Direction == signal.Incoming {
-			return "You were not online"
-		}
-		return who + " was not online"
-	case signal.EndPeerGone:
-		return "A device vanished from the network"
-	case signal.EndConnectionFailed:
-		return "The connection failed"
-	case signal.EndServerStopped, signal.EndServerLost:
-		return "The server was stopped"
-	case signal.EndAnsweredElsewhere:
-		return "Answered on another device"
-	case signal.EndDeclinedElsewhere:
-		return "Declined on another device"
+	case r.Reason == signal.EndHangup && r.EndedBy == r.Peer.ID:
+		return nameOf(r.Peer) + " hung up"
+	case r.Reason == signal.EndHangup && r.EndedBy != "":
+		return "You hung up"
 	}
-	return string(r.Reason)
+	return strings.TrimSuffix(app.EndText(r.Reason, r.Direction == signal.Outgoing, nameOf(r.Peer)), ".")
 }
 
 func title(s string) string {

@@ -21,6 +21,7 @@ type Palette struct {
 	Bad     color.NRGBA
 	BadText color.NRGBA // words about what went wrong
 	Warn    color.NRGBA
+	OnWarn  color.NRGBA // text on Warn
 	Glass   color.NRGBA // pills over video
 	OnGlass color.NRGBA // a round button on a pill
 }
@@ -53,6 +54,7 @@ var Dark = Palette{
 	Bad:     rgb(0xe5393f),
 	BadText: rgb(0xff7a7e),
 	Warn:    rgb(0xf5b942),
+	OnWarn:  rgb(0x171a20),
 	Glass:   color.NRGBA{0x16, 0x19, 0x1f, 0xd8},
 	OnGlass: color.NRGBA{0xff, 0xff, 0xff, 0x24},
 }
@@ -75,6 +77,7 @@ var Light = Palette{
 	Bad:     rgb(0xd92f36),
 	BadText: rgb(0xb8232a),
 	Warn:    rgb(0xa86500),
+	OnWarn:  rgb(0xffffff),
 	Glass:   color.NRGBA{0x16, 0x19, 0x1f, 0xd8},
 	OnGlass: color.NRGBA{0xff, 0xff, 0xff, 0x24},
 }
@@ -101,6 +104,7 @@ var (
 	ToneBad     Tone = func(p *Palette) color.NRGBA { return p.Bad }
 	ToneBadText Tone = func(p *Palette) color.NRGBA { return p.BadText }
 	ToneWarn    Tone = func(p *Palette) color.NRGBA { return p.Warn }
+	ToneOnWarn  Tone = func(p *Palette) color.NRGBA { return p.OnWarn }
 	ToneGlass   Tone = func(p *Palette) color.NRGBA { return p.Glass }
 	ToneOnGlass Tone = func(p *Palette) color.NRGBA { return p.OnGlass }
 )

@@ -72,11 +72,15 @@ func (t *Theme) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 		return p.Text
 	case stock.ColorNameButton, stock.ColorNameDisabledButton, stock.ColorNameInputBackground:
 		return p.Raised
-	case stock.ColorNameInputBorder, stock.ColorNameSeparator:
+	case stock.ColorNameInputBorder:
+		return color.Transparent // the GL painter darkens thin strokes without a fill; the raised ground is enough
+	case stock.ColorNameSeparator:
 		return p.Border
 	case stock.ColorNamePlaceHolder, stock.ColorNameDisabled:
 		return p.Faint
-	case stock.ColorNameMenuBackground, stock.ColorNameOverlayBackground, stock.ColorNameHeaderBackground:
+	case stock.ColorNameMenuBackground:
+		return p.Raised
+	case stock.ColorNameOverlayBackground, stock.ColorNameHeaderBackground:
 		return p.Surface
 	case stock.ColorNameHover:
 		return Alpha(p.Text, 18)
@@ -99,7 +103,7 @@ func (t *Theme) Color(n fyne.ThemeColorName, v fyne.ThemeVariant) color.Color {
 	case stock.ColorNameForegroundOnError, stock.ColorNameForegroundOnPrimary, stock.ColorNameForegroundOnSuccess:
 		return p.OnColor
 	case stock.ColorNameShadow:
-		return color.NRGBA{A: 60}
+		return color.Transparent // else every scroller has a grey edge
 	}
 	if p == &Light {
 		return stock.DefaultTheme().Color(n, stock.VariantLight)
@@ -154,7 +158,7 @@ func (t *Theme) Icon(n fyne.ThemeIconName) fyne.Resource {
 	default:
 		return stock.DefaultTheme().Icon(n)
 	}
-	return stock.NewThemedResource(fyne.NewStaticResource(name+".svg", assets.Icon(name)))
+	return Drawing(name, ToneText)
 }
 
 var (
@@ -179,7 +183,17 @@ func Icon(name string, c color.NRGBA) fyne.Resource {
 // AppIcon is the program's icon.
 func AppIcon() fyne.Resource { return fyne.NewStaticResource("visavis.png", assets.AppIcon) }
 
-// Search is the drawing in search fields; it takes the theme's text colour by itself.
-func Search() fyne.Resource {
-	return stock.NewThemedResource(fyne.NewStaticResource("search.svg", assets.Icon("search")))
+// drawing is an icon that takes its colour when it is asked for, so that it follows the theme in places that keep it.
+type drawing struct {
+	name string
+	tone Tone
 }
+
+// Drawing gives such an icon.
+func Drawing(name string, tone Tone) fyne.Resource { return &drawing{name, tone} }
+
+// Name implements fyne.Resource.
+func (d *drawing) Name() string { return Icon(d.name, d.tone(Now())).Name() }
+
+// Content implements fyne.Resource.
+func (d *drawing) Content() []byte { return Icon(d.name, d.tone(Now())).Content() }

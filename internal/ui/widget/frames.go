@@ -54,15 +54,12 @@ func (f *frames) Push(b *image.RGBA) {
 	}
 }
 
-// Wanted is the size in pixels as last painted, 0 by 0 while nobody can see it.
+// Wanted is the size in pixels as last painted, 0 by 0 before that, and -1 by -1 while nobody can see it.
 func (f *frames) Wanted() (w, h int) {
 	if !f.seen.Load() {
-		return 0, 0
+		return -1, -1
 	}
 	s := f.size.Load()
-	if s == 0 {
-		return 640, 360 // not painted yet: any size will do for the first picture
-	}
 	return int(s >> 32), int(s & 0xffffffff)
 }
 

@@ -14,6 +14,7 @@ type Note struct {
 	Tone  theme.Tone
 	Pts   float32
 	Align fyne.TextAlign
+	Bold  bool
 
 	text  string
 	lines []*canvas.Text
@@ -44,12 +45,14 @@ func (n *Note) SetText(s string) {
 	}
 }
 
+func (n *Note) style() fyne.TextStyle { return fyne.TextStyle{Bold: n.Bold} }
+
 func (n *Note) lineHeight() float32 { return n.Pts * 1.45 }
 
 func (n *Note) wrap() {
 	var words []string
 	if n.text != "" {
-		words = Wrap(n.text, n.Pts, fyne.TextStyle{}, max(n.width, 120))
+		words = Wrap(n.text, n.Pts, n.style(), max(n.width, 120))
 	}
 	for len(n.lines) < len(words) {
 		t := canvas.NewText("", nil)
@@ -94,7 +97,7 @@ func (n *Note) CreateRenderer() fyne.WidgetRenderer {
 		func() {
 			p := theme.Now()
 			for _, t := range n.lines {
-				t.Color, t.TextSize, t.Alignment = n.Tone(p), n.Pts, n.Align
+				t.Color, t.TextSize, t.TextStyle, t.Alignment = n.Tone(p), n.Pts, n.style(), n.Align
 				t.Refresh()
 			}
 			n.placeLines()

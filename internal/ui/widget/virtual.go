@@ -29,6 +29,7 @@ type Virtual struct {
 	content *rows
 	tops    []float32 // of every row, and the end of the last
 	width   float32
+	high    float32
 	used    map[int]fyne.CanvasObject
 	pool    []fyne.CanvasObject
 	cursor  int
@@ -118,6 +119,11 @@ func (v *Virtual) measure() {
 	for i := range n {
 		v.tops = append(v.tops, v.tops[i]+v.Height(i, v.width))
 	}
+	if room := v.scroll.Size().Height - v.total(); v.Stick && room > 0 { // a short chat lies at the bottom
+		for i := range v.tops {
+			v.tops[i] += room
+		}
+	}
 }
 
 // place gives every row in sight an object and lets go of the others.
@@ -185,8 +191,8 @@ func (v *Virtual) CreateRenderer() fyne.WidgetRenderer {
 		func(s fyne.Size) {
 			bottom := v.AtBottom()
 			v.scroll.Resize(s)
-			if s.Width != v.width {
-				v.width = s.Width
+			if s.Width != v.width || v.Stick && s.Height != v.high {
+				v.width, v.high = s.Width, s.Height
 				v.Reload()
 			}
 			if v.Stick && bottom {
