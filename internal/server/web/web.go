@@ -31,7 +31,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 // permissions are the browser features the pages use; all others that could do harm are named and off.
 const permissions = "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), fullscreen=(self), " +
-	"screen-wake-lock=(self), picture-in-picture=(self), geolocation=(), usb=(), serial=(), bluetooth=(), hid=(), " +
+	"screen-wake-lock=(self), picture-in-picture=(self), geolocation=(), usb=(), serial=(), hid=(), " +
 	"midi=(), payment=(), accelerometer=(), gyroscope=(), magnetometer=()"
 
 // types are fixed here because the system's table differs from machine to machine, and nosniff makes a wrong one fatal.

@@ -9,6 +9,7 @@ import {RequestError} from './link.js';
 import {hasPeer, idle, isLive, next} from './machine.js';
 import {code, method, newID, pushData} from './protocol.js';
 import {Peer} from './rtc.js';
+import {Says} from './says.js';
 
 /** @typedef {import('./machine.js').State} State */
 /** @typedef {import('./machine.js').Event} Event */
@@ -17,7 +18,6 @@ import {Peer} from './rtc.js';
 /** @typedef {import('./protocol.js').User} User */
 /** @typedef {import('./protocol.js').Media} Media */
 /** @typedef {import('./protocol.js').CallRecord} CallRecord */
-/** @typedef {{toId?: string, callId?: string, data?: object}} Body */
 
 /**
  * What calling needs of its surroundings.
@@ -28,7 +28,7 @@ import {Peer} from './rtc.js';
  * @property {(id: string) => User|undefined} person
  * @property {(id: string) => Promise<CallRecord>} record  of a call that the server knows
  * @property {() => void} changed
- * @property {() => void} ended
+ * @property {() => void} recorded  the server's record of calls has news
  */
 
 const nobody = Object.freeze({id: '', name: 'Somebody', kind: 'person', online: true});
@@ -54,12 +54,12 @@ export class Calling {
     /** @type {any} */ #timer = null;
     #acceptedAt = 0;
     #setupMs = 0;
-    /** A last word on a call that did not get through. @type {{name: string, body: Body}|null} */ #unsaid = null;
-    /** Asked for again when the link is back. @type {(() => void)[]} */ #again = [];
+    #says;
 
     /** @param {World} world */
     constructor(world) {
         this.#world = world;
+        this.#says = new Says(world.link, id => this.live && this.state.id === id);
     }
 
     get remote() {
@@ -114,8 +114,7 @@ export class Calling {
     reset() {
         this.#apply({type: 'GotEnded', id: this.state.id, reason: 'server_lost'});
         this.dismiss();
-        this.#unsaid = null;
-        this.#again = [];
+        this.#says.forget();
     }
 
     /**
@@ -123,12 +122,7 @@ export class Calling {
      * @param {string} hubs
      */
     async online(hubs) {
-        const unsaid = this.#unsaid;
-        this.#unsaid = null;
-        if (unsaid)
-            this.#bid(unsaid.name, unsaid.body);
-        for (const again of this.#again.splice(0))
-            again();
+        this.#says.online();
         const {id, phase} = this.state;
         if (!this.live || id === hubs || phase === 'dialing')
             return; // while dialling, the invite is sent again
@@ -153,6 +147,8 @@ export class Calling {
     push(e) {
         const data = pushData(e);
         const id = e.callId ?? '';
+        if (e.code === code.ended)
+            this.#world.recorded();
         if (e.code === code.invite) {
             this.#gotInvite(id, data);
             return;
@@ -244,7 +240,11 @@ export class Calling {
         if (now.phase === was.phase)
             return;
         switch (now.phase) {
-        case 'dialing': case 'accepting':
+        case 'dialing':
+            this.#openDevices(now.video);
+            break;
+        case 'accepting':
+            this.#acceptedAt = performance.now();
             this.#openDevices(now.video);
             break;
         case 'connecting':
@@ -259,11 +259,8 @@ export class Calling {
             keepAwake(false);
             if (hasPeer(was))
                 this.#world.ringer.ended();
-            this.#world.ended();
             break;
         }
-        if (now.phase === 'accepting')
-            this.#acceptedAt = performance.now();
     }
 
     /** @param {User} peer */
@@ -275,7 +272,6 @@ export class Calling {
         this.quality = {path: '', rttMs: 0, lossPercent: 0};
         this.#iceServers = [];
         this.capture = null;
-        this.#again = [];
     }
 
     /** @param {boolean} video */
@@ -310,13 +306,13 @@ export class Calling {
             this.#accept(effect.id, effect.video);
             break;
         case 'SendReject':
-            this.#bid(method.reject, {callId: effect.id, data: {reason: effect.reason}});
+            this.#says.bid(method.reject, {callId: effect.id, data: {reason: effect.reason}});
             break;
         case 'SendCancel':
-            this.#bid(method.cancel, {callId: effect.id});
+            this.#says.bid(method.cancel, {callId: effect.id});
             break;
         case 'SendHangup':
-            this.#bid(method.hangup, {callId: effect.id, data: {reason: effect.reason}});
+            this.#says.bid(method.hangup, {callId: effect.id, data: {reason: effect.reason}});
             break;
         case 'OpenPeer':
             this.#openPeer(effect.id, effect.offerer);
@@ -352,7 +348,7 @@ export class Calling {
         try {
             if (!this.#world.link.online)
                 throw new RequestError('offline', 'The server cannot be reached.');
-            const invited = await this.#insist(id, method.invite, {toId, callId: id, data});
+            const invited = await this.#says.insist(id, method.invite, {toId, callId: id, data});
             if (!invited.merged || this.state.id !== id)
                 return;
             this.#agreed(invited);
@@ -369,7 +365,7 @@ export class Calling {
     async #accept(id, video) {
         const callers = this.theirs.camera;
         try {
-            const accepted = await this.#insist(id, method.accept, {callId: id, data: {video}});
+            const accepted = await this.#says.insist(id, method.accept, {callId: id, data: {video}});
             if (this.state.id !== id)
                 return;
             this.#agreed({...accepted, video: callers});
@@ -389,48 +385,12 @@ export class Calling {
     }
 
     /**
-     * Asks what a call cannot do without: a link that is cut is waited for as long as the call lives, and the server takes a
-     * second asking for the first.
-     * @param {string} id
-     * @param {string} name
-     * @param {Body} body
-     * @returns {Promise<any>}
-     */
-    async #insist(id, name, body) {
-        for (;;) {
-            try {
-                return (await this.#world.link.request(name, body)).data;
-            } catch (err) {
-                const cut = err instanceof RequestError && (err.code === 'offline' || err.code === 'timeout');
-                if (!cut || this.state.id !== id || !this.live)
-                    throw err;
-            }
-            if (!this.#world.link.online)
-                await new Promise(resolve => this.#again.push(() => resolve(undefined)));
-        }
-    }
-
-    /**
-     * Says a last word on a call; when it cannot be said now, it is when the link is back.
-     * @param {string} name
-     * @param {Body} body
-     */
-    async #bid(name, body) {
-        try {
-            await this.#world.link.request(name, body);
-        } catch (err) {
-            if (err instanceof RequestError && (err.code === 'offline' || err.code === 'timeout'))
-                this.#unsaid = {name, body};
-        }
-    }
-
-    /**
      * @param {string} id
      * @param {boolean} offerer
      */
     #openPeer(id, offerer) {
         /** @type {(name: string) => (data: object) => void} */
-        const send = name => data => this.#tell(id, name, data);
+        const send = name => data => this.#says.tell(id, name, data);
         const current = () => this.#peer === peer && this.state.id === id;
         const [offer, answer, candidate] = [method.offer, method.answer, method.candidate].map(send);
         const peer = new Peer({offerer, iceServers: this.#iceServers, relayOnly: this.#world.settings.relayOnly}, {
@@ -463,27 +423,14 @@ export class Calling {
 
     /** @param {string} id */
     #report(id) {
-        this.#tell(id, method.report, {path: this.quality.path, setupMs: this.#setupMs || undefined});
+        this.#says.tell(id, method.report, {path: this.quality.path, setupMs: this.#setupMs || undefined});
     }
 
     #sendMedia() {
         if (!this.capture || !hasPeer(this.state))
             return;
         const {microphone, camera, screen} = this.capture;
-        this.#tell(this.state.id, method.media, {microphone, camera, screen: screen || undefined});
-    }
-
-    /**
-     * Something the call can live without; a description that is lost makes the connection's own timeouts speak.
-     * @param {string} callId
-     * @param {string} name
-     * @param {object} data
-     */
-    #tell(callId, name, data) {
-        this.#insist(callId, name, {callId, data}).catch(err => {
-            if (this.live && this.state.id === callId)
-                console.warn(`${name}: ${err.message}`);
-        });
+        this.#says.tell(this.state.id, method.media, {microphone, camera, screen: screen || undefined});
     }
 }
 

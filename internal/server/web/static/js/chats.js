@@ -73,16 +73,11 @@ export class Chats {
     }
 
     /**
-     * The person looks at a chat: what it says is read, and its history is wanted.
+     * The person looks at a chat: its history is wanted.
      * @param {string} id
      */
-    look(id) {
-        const chat = this.chat(id);
-        if (chat.unread) {
-            chat.unread = 0;
-            this.#world.changed();
-        }
-        if (!chat.loaded && this.#world.link.online)
+    want(id) {
+        if (!this.chat(id).loaded && this.#world.link.online)
             this.load(id, false);
     }
 

@@ -17,7 +17,8 @@ import {loadSettings, saveSettings} from './settings.js';
 /** @typedef {import('./route.js').Route} Route */
 
 const nobody = Object.freeze({id: '', name: '', kind: 'person', online: false});
-const wide = matchMedia('(min-width: 48rem)');
+/** Whether list and page have room beside each other. */
+export const wide = matchMedia('(min-width: 48rem)');
 
 export class Session {
     /** @type {'loading'|'unreachable'|'sign-in'|'home'} */ page = 'loading';
@@ -39,8 +40,8 @@ export class Session {
     /** The chat beside the call is open. */
     callChat = false;
 
-    /** The record of calls. @type {{list: CallRecord[], more: boolean, loading: boolean, loaded: boolean, error: string}} */
-    calls = {list: [], more: false, loading: false, loaded: false, error: ''};
+    /** The record of calls. @type {{list: CallRecord[], more: boolean, loading: boolean, loaded: boolean, stale: boolean, error: string}} */
+    calls = noCalls();
     /** The call that a details page is asked for. @type {{id: string, record: CallRecord|null, error: string}} */
     details = {id: '', record: null, error: ''};
 
@@ -64,7 +65,7 @@ export class Session {
         this.chats = new Chats({link: this.#link, self: () => this.self, changed, seen: id => !document.hidden && this.chatInView() === id});
         this.calling = new Calling({
             link: this.#link, ringer: this.#ringer, settings: this.settings, changed,
-            person: id => this.people.get(id), record: api.call, ended: () => this.#callEnded(),
+            person: id => this.people.get(id), record: api.call, recorded: () => this.loadCalls(false),
         });
         addEventListener('hashchange', () => this.#moved());
         addEventListener('online', () => this.#link.hurry());
@@ -86,6 +87,8 @@ export class Session {
         this.#telling = true;
         queueMicrotask(() => {
             this.#telling = false;
+            this.callChat &&= hasStage(this.calling.state.phase);
+            this.#read();
             for (const view of this.#views)
                 view();
         });
@@ -144,8 +147,10 @@ export class Session {
     /** The id of the chat that is to be seen, empty for the lobby; null when there is none. */
     chatInView() {
         const {phase, peerId} = this.calling.state;
-        if (phase !== 'idle' && phase !== 'incoming')
-            return this.callChat && phase !== 'ended' ? peerId : null;
+        if (hasStage(phase))
+            return this.callChat ? peerId : null;
+        if (phase === 'ended')
+            return null;
         switch (this.route.page) {
         case 'people':
             return wide.matches ? '' : null;
@@ -190,9 +195,14 @@ export class Session {
     /** @param {boolean} more older ones than are here */
     async loadCalls(more) {
         const {calls} = this;
-        if (calls.loading || this.page !== 'home')
+        if (this.page !== 'home')
             return;
+        if (calls.loading) {
+            calls.stale = true; // what is on its way may not have the news yet
+            return;
+        }
         calls.loading = true;
+        calls.stale = false;
         this.changed();
         try {
             const got = await api.calls(more ? calls.list.at(-1)?.id ?? '' : '');
@@ -205,6 +215,8 @@ export class Session {
             calls.error = err instanceof Error ? err.message : '';
         }
         calls.loading = false;
+        if (calls.stale && calls === this.calls)
+            this.loadCalls(false);
         if (this.route.page === 'calls' || this.route.page === 'call')
             this.#sawCalls();
         this.changed();
@@ -218,7 +230,6 @@ export class Session {
         this.online = false;
         this.linkNote = '';
         this.#link.start();
-        this.loadCalls(false);
         this.#moved();
     }
 
@@ -232,7 +243,7 @@ export class Session {
         this.online = false;
         this.people.clear();
         this.chats.clear();
-        this.calls = {list: [], more: false, loading: false, loaded: false, error: ''};
+        this.calls = noCalls();
         this.details = {id: '', record: null, error: ''};
         this.changed();
     }
@@ -245,6 +256,7 @@ export class Session {
         this.#setRoster(users);
         this.chats.online();
         this.calling.online(callId ?? '');
+        this.loadCalls(false);
         this.#looked();
         this.changed();
     }
@@ -289,11 +301,6 @@ export class Session {
             this.people.set(user.id, user);
     }
 
-    #callEnded() {
-        this.callChat = false;
-        this.loadCalls(false);
-    }
-
     /** The address or the width has changed. */
     #moved() {
         this.route = parseRoute(location.hash);
@@ -314,9 +321,16 @@ export class Session {
         this.#link.hurry();
         const chat = this.chatInView();
         if (chat !== null)
-            this.chats.look(chat);
+            this.chats.want(chat);
         if ((this.route.page === 'calls' || this.route.page === 'call') && !this.calls.loaded)
             this.loadCalls(false);
+    }
+
+    /** What is before the eyes is read. */
+    #read() {
+        const chat = document.hidden || this.page !== 'home' ? null : this.chatInView();
+        if (chat !== null)
+            this.chats.chat(chat).unread = 0;
     }
 
     /** @param {string} id */
@@ -339,10 +353,16 @@ export class Session {
         }
     }
 
-    /** Ends a call's last page and looks at the chat with whom it was. */
+    /** Leaves the page of a call that has ended. */
+    dismiss() {
+        this.calling.dismiss();
+        this.#looked();
+    }
+
+    /** Leaves it for the chat with whom the call was. */
     messageAfterCall() {
         const {peerId} = this.calling.state;
-        this.calling.dismiss();
+        this.dismiss();
         this.go({page: 'chat', id: peerId});
     }
 
@@ -361,6 +381,14 @@ export class Session {
         }
     }
 }
+
+/**
+ * Whether the call's own page is shown.
+ * @param {import('./machine.js').Phase} phase
+ */
+export const hasStage = phase => phase !== 'idle' && phase !== 'incoming' && phase !== 'ended';
+
+const noCalls = () => ({list: [], more: false, loading: false, loaded: false, stale: false, error: ''});
 
 /** A name of this browser for people who have several devices. */
 function browserName() {

@@ -1,4 +1,5 @@
 /** The record of calls: the list, newest first, and the page of one call. */
+import {wide} from '../session.js';
 import {clock, day, duration, endWords, hour, recordWords} from '../words.js';
 import {attr, avatar, draw, h, icon, label, list, setText, show} from './dom.js';
 
@@ -76,7 +77,9 @@ function callRow(session, {id, peer}) {
  * @param {Session} session
  */
 function shownId({route, calls}) {
-    return route.page === 'call' ? route.id : calls.list[0]?.id ?? '';
+    if (route.page === 'call')
+        return route.id;
+    return wide.matches ? calls.list[0]?.id ?? '' : '';
 }
 
 /** @param {Session} session */
@@ -99,7 +102,7 @@ export function callDetailsView(session) {
     function update() {
         const id = shownId(session);
         const {details, calls} = session;
-        record = details.id === id && details.record || calls.list.find(c => c.id === id) || null;
+        record = calls.list.find(c => c.id === id) ?? (details.id === id ? details.record : null);
         show(page, record !== null);
         show(nothing, record === null);
         setText(nothing, details.id === id && details.error || 'The calls you make and get are described here.');

@@ -16,7 +16,7 @@ export function endedView(session) {
         h('div', {class: 'actions'},
             h('button', {type: 'button', class: 'primary', testid: 'call-again', onclick: () => session.callAgain(calling.state.video || !calling.state.outgoing && calling.theirs.camera)}, icon('phone'), 'Call again'),
             h('button', {type: 'button', class: 'secondary', testid: 'message-after', onclick: () => session.messageAfterCall()}, icon('chat'), 'Message'),
-            h('button', {type: 'button', class: 'secondary', testid: 'dismiss', onclick: () => calling.dismiss()}, 'Close'))));
+            h('button', {type: 'button', class: 'secondary', testid: 'dismiss', onclick: () => session.dismiss()}, 'Close'))));
 
     function update() {
         const {state, peer, since, lasted, endedBy, quality} = calling;

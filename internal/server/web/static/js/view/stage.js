@@ -3,6 +3,7 @@
  * in reach at the bottom, which steps back while nobody moves.
  */
 import {canShareScreen} from '../capture.js';
+import {hasStage} from '../session.js';
 import {clock, phaseWords} from '../words.js';
 import {attr, avatar, draw, h, icon, iconButton, label, setText, show} from './dom.js';
 import {setUnread} from './people.js';
@@ -111,7 +112,7 @@ export function stageView(session, chat) {
 
     function update() {
         const {state, peer, theirs, capture} = calling;
-        const shown = state.phase !== 'idle' && state.phase !== 'incoming' && state.phase !== 'ended';
+        const shown = hasStage(state.phase);
         const wasHidden = node.hidden;
         show(node, shown);
         if (remote.srcObject !== calling.remote) {
