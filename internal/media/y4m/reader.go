@@ -23,7 +23,6 @@ type Reader struct {
 	buf          *bufio.Reader
 	fileW, fileH int
 	body         int64 // where the first picture begins
-	skip         []byte
 }
 
 // Open opens a file, which Close closes. It fails with ErrFormat when the file is something else or holds no whole picture.

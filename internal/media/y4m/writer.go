@@ -33,7 +33,7 @@ func Create(path string, width, height int, fps float64) (*Writer, error) {
 	return w, nil
 }
 
-// NewWriter writes the header to out, which Close leaves open. Sizes are even, fps is kept to a thousandth.
+// NewWriter writes the header to out, which Close leaves open. Sizes are even, fps is kept to a thousandth at least.
 func NewWriter(out io.Writer, width, height int, fps float64) (*Writer, error) {
 	if err := media.CheckSize(width, height); err != nil {
 		return nil, fmt.Errorf("create y4m: %w", err)
@@ -41,15 +41,22 @@ func NewWriter(out io.Writer, width, height int, fps float64) (*Writer, error) {
 	if width%2 != 0 || height%2 != 0 || !(fps >= 0.1 && fps <= 1000) {
 		return nil, fmt.Errorf("create y4m: %dx%d at %g frames per second", width, height, fps)
 	}
-	num, den := int(math.Round(fps*1000)), 1000
-	if num%1000 == 0 {
-		num, den = num/1000, 1
-	}
+	num, den := ratio(fps)
 	_, err := fmt.Fprintf(out, "%s W%d H%d F%d:%d Ip A1:1 C420jpeg XCOLORRANGE=LIMITED\n", magic, width, height, num, den)
 	if err != nil {
 		return nil, fmt.Errorf("create y4m: %w", err)
 	}
 	return &Writer{out: out, w: width, h: height}, nil
+}
+
+// ratio keeps whole rates and the 30000:1001 family exact.
+func ratio(fps float64) (num, den int) {
+	for _, r := range [][2]int{{1, 1}, {1000, 1001}} {
+		if n := math.Round(fps * float64(r[1]) / float64(r[0])); math.Abs(n*float64(r[0])/float64(r[1])-fps) < 1e-3 {
+			return int(n) * r[0], r[1]
+		}
+	}
+	return int(math.Round(fps * 1000)), 1000
 }
 
 // Write adds a picture, whose size must be the file's.

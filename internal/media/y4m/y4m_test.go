@@ -243,6 +243,17 @@ func (b *brokenWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func TestRates(t *testing.T) {
+	for fps, want := range map[float64]string{
+		30: "F30:1", 30000.0 / 1001: "F30000:1001", 29.97: "F30000:1001", 12.5: "F12500:1000", 0.5: "F500:1000",
+	} {
+		var out bytes.Buffer
+		if _, err := NewWriter(&out, 2, 2, fps); err != nil || !strings.Contains(out.String(), " "+want+" ") {
+			t.Errorf("%g: %v, %s", fps, err, out.String())
+		}
+	}
+}
+
 func TestFullRangeIsSqueezed(t *testing.T) {
 	var out bytes.Buffer
 	w, err := NewWriter(&out, 2, 2, 30)
