@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pion/turn/v5"
 )
 
 // book is what the relay knows: the calls that go on, their allocations, and who has how many. The sockets and pion ask
@@ -18,6 +20,7 @@ type book struct {
 	edition atomic.Uint64
 	refused atomic.Uint64 // packets that were not relayed because of where they would go
 	dropped atomic.Uint64 // packets to relayed ports that were too long or came from this machine's other ports
+	births  *births
 
 	mu      sync.Mutex
 	closed  bool
@@ -49,7 +52,7 @@ func clientOf(a net.Addr) client {
 
 func newBook(public netip.Addr, lan bool) *book {
 	return &book{
-		public: public, lan: lan,
+		public: public, lan: lan, births: newBirths(),
 		calls: map[string]*callEntry{}, ports: map[uint16]*relayed{}, clients: map[client]party{},
 		perIP: map[netip.Addr]int{},
 	}
@@ -193,6 +196,13 @@ func (b *book) leave(r *relayed) {
 	b.edition.Add(1)
 }
 
+func (b *book) events() turn.EventHandler {
+	return turn.EventHandler{
+		OnAllocationCreated: b.created, OnAllocationDeleted: b.deleted,
+		OnPermissionCreated: b.births.created, OnPermissionDeleted: b.births.deleted,
+	}
+}
+
 // created and deleted are pion's events; they tell which client has which allocation.
 func (b *book) created(source, _ net.Addr, _, userID, _ string, _ net.Addr, _ int) {
 	p, _ := parseParty(userID)
@@ -226,6 +236,7 @@ func (b *book) hasAllocation(c client) bool {
 // permits is pion's question at CreatePermission, ChannelBind and Connect. It is not told the port, so the relay's own
 // address passes here and its ports are looked at in route.
 func (b *book) permits(source net.Addr, peer net.IP) bool {
+	b.births.past(clientOf(source))
 	a, ok := netip.AddrFromSlice(peer)
 	if !ok {
 		return false

@@ -82,7 +82,7 @@ func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
 	host := addrPort(udp.LocalAddr()).Addr()
 	public := publicAddr(s.PublicIP, host)
 	s.book = newBook(public, s.LAN)
-	s.udp = newSocket(udp, s.running.Done)
+	s.udp = newSocket(udp, s.book.births, s.running.Done)
 	s.tcp = newListener(tcp, s.book, &s.running)
 	addresses := &addresses{book: s.book, bind: bindAddr(public, host), min: s.PortMin, max: s.PortMax, running: &s.running}
 	s.running.Add(1) // pion's read loop on the UDP socket
@@ -91,7 +91,7 @@ func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
 		Realm:         realm,
 		AuthHandler:   s.authenticate,
 		QuotaHandler:  s.book.withinQuota,
-		EventHandler:  turn.EventHandler{OnAllocationCreated: s.book.created, OnAllocationDeleted: s.book.deleted},
+		EventHandler:  s.book.events(),
 		LoggerFactory: quiet{},
 		InboundMTU:    maxDatagram,
 		// With an IPv4 relay address, a client on IPv6 that does not ask for a family gets an IPv4 relay address too.

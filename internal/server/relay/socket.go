@@ -16,6 +16,7 @@ import (
 type socket struct {
 	net.PacketConn
 	local    net.Addr
+	births   *births
 	refusals refusals
 	dropped  atomic.Uint64
 	ended    func()
@@ -24,14 +25,16 @@ type socket struct {
 	shut     sync.Once
 }
 
-func newSocket(c net.PacketConn, ended func()) *socket {
-	return &socket{PacketConn: c, local: c.LocalAddr(), ended: ended, closed: make(chan struct{})}
+func newSocket(c net.PacketConn, b *births, ended func()) *socket {
+	return &socket{PacketConn: c, local: c.LocalAddr(), births: b, ended: ended, closed: make(chan struct{})}
 }
 
 // LocalAddr is asked by pion for every packet.
 func (s *socket) LocalAddr() net.Addr { return s.local }
 
+// ReadFrom implements net.PacketConn.
 func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	s.births.pastAll()
 	for failures := 0; ; failures++ {
 		n, from, err := s.PacketConn.ReadFrom(b)
 		switch {
@@ -57,7 +60,11 @@ func pause(failures int, closed <-chan struct{}) bool {
 	}
 }
 
+// WriteTo implements net.PacketConn.
 func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
+	if isResponse(b) { // not data, which another goroutine of pion's sends
+		s.births.past(clientOf(to))
+	}
 	out, ok := s.refusals.pass(b, addrPort(to).Addr(), now())
 	if !ok {
 		s.dropped.Add(1)
@@ -69,6 +76,7 @@ func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 	return len(b), nil
 }
 
+// Close implements net.PacketConn.
 func (s *socket) Close() error {
 	s.shut.Do(func() { close(s.closed) })
 	return s.PacketConn.Close()
@@ -142,9 +150,11 @@ func (r *refusals) forgetLocked(now time.Time) bool {
 	return len(r.left) < maxSources
 }
 
-// isSTUNError: class 0b11 in the message type, RFC 8489, section 5.
+// isResponse and isSTUNError read the class in the message type: 0b10 is a success and 0b11 an error, RFC 8489, section 5.
+func isResponse(b []byte) bool { return stun.IsMessage(b) && b[0]&0x01 != 0 }
+
 func isSTUNError(b []byte) bool {
-	return stun.IsMessage(b) && b[0]&0x01 != 0 && b[1]&0x10 != 0
+	return isResponse(b) && b[1]&0x10 != 0
 }
 
 var channelBindError = stun.NewType(stun.MethodChannelBind, stun.ClassErrorResponse)

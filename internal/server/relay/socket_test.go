@@ -38,7 +38,7 @@ func TestReadErrorsDoNotEndTheListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := 0
-	s := newSocket(&troubled{PacketConn: udp, failures: 3}, func() { ended++ })
+	s := newSocket(&troubled{PacketConn: udp, failures: 3}, newBirths(), func() { ended++ })
 	if _, err := udp.WriteTo([]byte("hello"), udp.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestReadErrorsDoNotEndTheListener(t *testing.T) {
 func TestReadErrorsAreNotAHotLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &troubled{failures: 1 << 30}
-		s := &socket{PacketConn: c, ended: func() {}, closed: make(chan struct{})}
+		s := &socket{PacketConn: c, births: newBirths(), ended: func() {}, closed: make(chan struct{})}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -142,7 +142,7 @@ func TestOversizeDatagrams(t *testing.T) {
 		if _, err := q.c.(*net.UDPConn).Write(make([]byte, size)); err != nil {
 			t.Fatal(err)
 		}
-		sibling := s.book.ports[q.relayed.Port()].PacketConn // to a relayed port, from another
+		sibling := s.book.sibling(call, q.relayed.Port()).PacketConn // to a relayed port, from another
 		if _, err := sibling.WriteTo(make([]byte, size), net.UDPAddrFromAddrPort(p.relayed)); err != nil {
 			t.Fatal(err)
 		}

@@ -120,6 +120,7 @@ var (
 
 // Read gives the next frame. b has maxDatagram bytes, as pion's buffer has.
 func (s *stream) Read(b []byte) (int, error) {
+	s.listener.book.births.past(s.client)
 	wait := firstFrameIn
 	if s.listener.book.hasAllocation(s.client) {
 		wait = quietFor
@@ -165,6 +166,9 @@ func frameSize(head []byte) (int, error) {
 
 // Write sends one message of pion's.
 func (s *stream) Write(b []byte) (int, error) {
+	if isResponse(b) { // not data, which another goroutine of pion's sends
+		s.listener.book.births.past(s.client)
+	}
 	out, ok := s.listener.refusals.pass(b, s.client.at.Addr(), now())
 	if !ok {
 		return len(b), nil

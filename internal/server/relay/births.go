@@ -1,0 +1,80 @@
+package relay
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// births closes a gap in pion. Its AddPermission puts a permission where the end of the allocation finds it, tells
+// OnPermissionCreated, and only then gives it the timer that the end of the allocation stops: an allocation that ends in
+// between (EndCall, its lifetime) makes a nil dereference in a goroutine of pion's, and the whole server dies of it. A
+// client that asks for short lifetimes and many permissions can find the gap by trying.
+//
+// So the end waits, in OnPermissionDeleted, which comes before the timer is stopped, until the goroutine that handles
+// the client has come out of the gap: it has when it next asks or does anything of ours. In the gap it takes no lock, so
+// that waiting for it under pion's locks cannot block both.
+type births struct {
+	open    atomic.Int32 // len(clients), to pass by without the lock
+	mu      sync.Mutex
+	over    *sync.Cond
+	clients map[client]struct{} // whose handler is in the gap
+}
+
+func newBirths() *births {
+	b := &births{clients: map[client]struct{}{}}
+	b.over = sync.NewCond(&b.mu)
+	return b
+}
+
+// created is pion's OnPermissionCreated.
+func (b *births) created(source, _ net.Addr, _, _, _ string, _ net.Addr, _ net.IP) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clients[clientOf(source)] = struct{}{}
+	b.open.Store(int32(len(b.clients)))
+}
+
+// past is said by the handler of that client.
+func (b *births) past(c client) {
+	if b.open.Load() == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.clients, c)
+	b.doneLocked()
+}
+
+// pastAll is said by the one handler of all UDP clients.
+func (b *births) pastAll() {
+	if b.open.Load() == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.clients {
+		if !c.tcp {
+			delete(b.clients, c)
+		}
+	}
+	b.doneLocked()
+}
+
+func (b *births) doneLocked() {
+	b.open.Store(int32(len(b.clients)))
+	b.over.Broadcast()
+}
+
+// deleted is pion's OnPermissionDeleted.
+func (b *births) deleted(source, _ net.Addr, _, _, _ string, _ net.Addr, _ net.IP) {
+	c := clientOf(source)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		if _, in := b.clients[c]; !in {
+			return
+		}
+		b.over.Wait()
+	}
+}

@@ -1,0 +1,71 @@
+package relay
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/stun/v4"
+
+	"visavis.example/internal/signal"
+)
+
+// Calls end while their parties ask for permissions. Without births this is a data race in pion, and now and then the
+// end of the process.
+func TestCallsEndWhilePermissionsAreMade(t *testing.T) {
+	s := start(t, &Server{})
+	for round := range 50 {
+		call := signal.NewID()
+		p := newProbe(t, s, join(s, call))
+		if got := p.allocate(); got != "ok" {
+			t.Fatal(got)
+		}
+		id := stun.NewTransactionID()
+		list := make([]stun.Setter, 0, 50)
+		for i := range 50 {
+			list = append(list, xorPeer(id, netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, byte(round), 8, byte(i)}), 53)))
+		}
+		if _, err := p.c.Write(p.signed(stun.MethodCreatePermission, id, list...)); err != nil {
+			t.Fatal(err)
+		}
+		var ending sync.WaitGroup
+		ending.Go(func() { s.EndCall(call) })
+		p.alive()
+		ending.Wait()
+	}
+}
+
+func TestTheEndWaitsForTheGap(t *testing.T) {
+	source := &net.UDPAddr{IP: net.IPv4(9, 9, 9, 9), Port: 1000}
+	other := &net.TCPAddr{IP: net.IPv4(9, 9, 9, 9), Port: 1000}
+	for name, past := range map[string]func(*births){
+		"the client's handler":   func(b *births) { b.past(clientOf(source)) },
+		"the handler of all UDP": func(b *births) { b.pastAll() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBirths()
+			b.deleted(source, nil, "", "", "", nil, nil) // nothing to wait for
+			b.created(source, nil, "", "", "", nil, nil)
+			b.created(other, nil, "", "", "", nil, nil)
+			var over time.Time
+			go func() {
+				b.deleted(source, nil, "", "", "", nil, nil)
+				over = time.Now()
+			}()
+			time.Sleep(time.Second)
+			b.past(clientOf(other))
+			time.Sleep(time.Second)
+			if !over.IsZero() {
+				t.Errorf("%s: did not wait", name)
+			}
+			past(b)
+			synctest.Wait()
+			if over.IsZero() || b.open.Load() != 0 {
+				t.Errorf("%s: still waiting", name)
+			}
+		})
+	}
+}
