@@ -1,0 +1,230 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"visavis.example/internal/server"
+	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/signal"
+)
+
+func TestWrongPasswordAndUnknownName(t *testing.T) {
+	s := open(t)
+	s.guest("alice")
+	known := s.send("POST", "/api/login", `{"name":"alice","password":"not this one"}`)
+	unknown := s.send("POST", "/api/login", `{"name":"nobody","password":"not this one"}`)
+	odd := s.send("POST", "/api/login", `{"name":"' OR 1=1--","password":"' OR 1=1--"}`)
+	for name, a := range map[string]answer{"known": known, "unknown": unknown, "odd": odd} {
+		if a.status != http.StatusUnauthorized || a.failure().Error != signal.ErrWrongPassword || string(a.body) != string(known.body) {
+			t.Errorf("%s name: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := s.send("POST", "/api/login", `{"name":"ALICE","password":"`+password+`"}`); a.status != http.StatusOK {
+		t.Errorf("right password: %d %s", a.status, a.body)
+	}
+}
+
+func TestBadRegistrations(t *testing.T) {
+	s := open(t)
+	s.guest("alice")
+	body := func(name, password string) string {
+		b, err := json.Marshal(signal.Register{Name: name, Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for what, c := range map[string]struct {
+		body   string
+		status int
+		code   string
+	}{
+		"taken":            {body("Alice", password), 409, signal.ErrNameTaken},
+		"reserved":         {body("Echo", password), 400, signal.ErrBadName},
+		"short name":       {body("x", password), 400, signal.ErrBadName},
+		"injection":        {body("Robert'); DROP TABLE users;--", password), 400, signal.ErrBadName},
+		"nul":              {body("bob\x00", password), 400, signal.ErrBadName},
+		"right to left":    {body("bob\u202e", password), 400, signal.ErrBadName},
+		"short password":   {body("bob", "1234567"), 400, signal.ErrBadPassword},
+		"common password":  {body("bob", "password1"), 400, signal.ErrBadPassword},
+		"device too long":  {`{"name":"bob","password":"` + password + `","device":"` + strings.Repeat("x", 65) + `"}`, 400, signal.ErrBadRequest},
+		"empty":            {``, 400, signal.ErrBadRequest},
+		"not JSON":         {`name=bob`, 400, signal.ErrBadRequest},
+		"a list":           {`[]`, 400, signal.ErrBadRequest},
+		"null":             {`null`, 400, signal.ErrBadName},
+		"wrong type":       {`{"name":5}`, 400, signal.ErrBadRequest},
+		"trailing garbage": {body("bob", password) + `{"again":1}`, 400, signal.ErrBadRequest},
+		"not UTF-8":        {"{\"name\":\"b\xffb\",\"password\":\"" + password + "\"}", 400, signal.ErrBadRequest},
+		"deep":             {strings.Repeat("[", 12_000), 400, signal.ErrBadRequest},
+		"too long":         {body("bob", strings.Repeat("x", 17<<10)), 413, signal.ErrBadRequest},
+	} {
+		a := s.send("POST", "/api/register", c.body)
+		if f := a.failure(); a.status != c.status || f.Error != c.code || f.Message == "" {
+			t.Errorf("%s: %d %s, want %d %s", what, a.status, a.body, c.status, c.code)
+		}
+	}
+	if a := s.send("POST", "/api/register", `{"name":"O'Brien","password":"'; DROP TABLE users; --","later":{"x":1}}`); a.status != http.StatusOK {
+		t.Errorf("an apostrophe and an unknown field: %d %s", a.status, a.body)
+	}
+	l := decode[signal.Users](t, s.guest("zoe").phone("z").must(signal.UserList, "", "", nil))
+	if len(l.Users) != 3 { // alice, O'Brien, Echo
+		t.Errorf("the roster is %+v", l.Users)
+	}
+}
+
+func TestCookies(t *testing.T) {
+	s := open(t)
+	s.guest("alice")
+	a := s.send("POST", "/api/login", `{"name":"alice","password":"`+password+`","cookie":true}`)
+	raw := a.header.Get("Set-Cookie")
+	cookies, err := http.ParseSetCookie(raw)
+	if err != nil || cookies.Name != "__Host-visavis" || !cookies.HttpOnly || !cookies.Secure || cookies.SameSite != http.SameSiteStrictMode ||
+		cookies.Path != "/" || cookies.Domain != "" || cookies.MaxAge <= 0 {
+		t.Fatalf("cookie %q, %v", raw, err)
+	}
+	if strings.Contains(string(a.body), "vc1_") {
+		t.Errorf("the token is in the page's reach: %s", a.body)
+	}
+	cookie := cookies.Name + "=" + cookies.Value
+	var me signal.SignedIn
+	if a := s.send("GET", "/api/me", "", "Cookie", cookie); a.status != 200 || json.Unmarshal(a.body, &me) != nil || me.User.Name != "alice" {
+		t.Errorf("me: %d %s", a.status, a.body)
+	}
+	// A session that was there before signing in is not used again.
+	again := s.send("POST", "/api/login", `{"name":"alice","password":"`+password+`","cookie":true}`, "Cookie", cookie)
+	if again.header.Get("Set-Cookie") == raw {
+		t.Error("a second login gives the same session")
+	}
+	// Other sites' pages cannot act with it.
+	for _, h := range [][2]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "null"}} {
+		if a := s.send("POST", "/api/logout", "", "Cookie", cookie, h[0], h[1]); a.status != http.StatusForbidden || a.failure().Error == "" {
+			t.Errorf("logout with %s: %d %s", h, a.status, a.body)
+		}
+	}
+	out := s.send("POST", "/api/logout", "", "Cookie", cookie, "Origin", s.srv.URL())
+	if out.status != http.StatusNoContent || !strings.Contains(out.header.Get("Set-Cookie"), "Max-Age=0") {
+		t.Errorf("logout: %d %q", out.status, out.header.Get("Set-Cookie"))
+	}
+	for _, path := range []string{"/api/me", "/api/calls", "/api/calls/" + signal.NewID()} {
+		if a := s.send("GET", path, "", "Cookie", cookie); a.status != http.StatusUnauthorized || a.failure().Error != signal.ErrUnauthorized {
+			t.Errorf("%s after logout: %d %s", path, a.status, a.body)
+		}
+	}
+	for _, h := range []string{"Bearer", "Bearer x", "Basic YWxpY2U6eA==", "Bearer vc1_" + strings.Repeat("A", 43)} {
+		if a := s.send("GET", "/api/me", "", "Authorization", h); a.status != http.StatusUnauthorized {
+			t.Errorf("me with %q: %d", h, a.status)
+		}
+	}
+}
+
+func TestSocketsOfOtherSites(t *testing.T) {
+	s := open(t)
+	g := s.guest("alice")
+	a := s.send("POST", "/api/login", `{"name":"alice","password":"`+password+`","cookie":true}`)
+	cookie, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
+	own := s.srv.URL()
+	for _, c := range []struct {
+		what   string
+		header http.Header
+		proto  string
+		want   int
+	}{
+		{"own page", http.Header{"Cookie": {cookie}, "Origin": {own}}, signal.Subprotocol, 101},
+		{"token without a page", http.Header{"Authorization": {"Bearer " + g.token}}, signal.Subprotocol, 101},
+		{"token on own page", http.Header{"Authorization": {"Bearer " + g.token}, "Origin": {own}}, signal.Subprotocol, 101},
+		{"cookie without origin", http.Header{"Cookie": {cookie}}, signal.Subprotocol, 403},
+		{"other site", http.Header{"Cookie": {cookie}, "Origin": {"https://evil.example"}}, signal.Subprotocol, 403},
+		{"null", http.Header{"Cookie": {cookie}, "Origin": {"null"}}, signal.Subprotocol, 403},
+		{"other scheme", http.Header{"Cookie": {cookie}, "Origin": {"http" + strings.TrimPrefix(own, "https")}}, signal.Subprotocol, 403},
+		{"other port", http.Header{"Cookie": {cookie}, "Origin": {"https://127.0.0.1:1"}}, signal.Subprotocol, 403},
+		{"subdomain", http.Header{"Cookie": {cookie}, "Origin": {strings.Replace(own, "127", "a.127", 1)}}, signal.Subprotocol, 403},
+		{"token on other site", http.Header{"Authorization": {"Bearer " + g.token}, "Origin": {"https://evil.example"}}, signal.Subprotocol, 403},
+		{"nobody", http.Header{"Origin": {own}}, signal.Subprotocol, 401},
+		{"other protocol", http.Header{"Authorization": {"Bearer " + g.token}}, "chat", 400},
+		{"token in the address", nil, signal.Subprotocol, 401},
+	} {
+		conn, res, err := s.dial(c.header, c.proto)
+		if err == nil {
+			_ = conn.Close()
+		}
+		if res == nil || res.StatusCode != c.want {
+			t.Errorf("%s: %v, %v; want %d", c.what, res, err, c.want)
+		}
+	}
+}
+
+func TestLogoutEndsTheSocketsOfThatSession(t *testing.T) {
+	s := open(t)
+	a, b := s.guest("alice"), s.guest("bob")
+	alice, bob := a.phone("a"), b.phone("b")
+	call := talk(alice, bob, b.user)
+	other := &guest{site: s, user: a.user}
+	in := s.send("POST", "/api/login", `{"name":"alice","password":"`+password+`"}`)
+	var signed signal.SignedIn
+	if err := json.Unmarshal(in.body, &signed); err != nil {
+		t.Fatal(err)
+	}
+	other.token = signed.Token
+	second := other.phone("second")
+	if out := s.send("POST", "/api/logout", "", "Authorization", "Bearer "+a.token); out.status != http.StatusNoContent {
+		t.Fatalf("logout: %d %s", out.status, out.body)
+	}
+	if code := alice.closed(); code != 1008 {
+		t.Errorf("the socket was closed with %d, want 1008", code)
+	}
+	if end := bob.ended(call, signal.EndHangup); end.ByID != a.user.ID {
+		t.Errorf("the call was ended by %q", end.ByID)
+	}
+	second.must(signal.UserList, "", "", nil)
+	if _, res, err := s.dial(http.Header{"Authorization": {"Bearer " + a.token}}, signal.Subprotocol); err == nil || res.StatusCode != 401 {
+		t.Errorf("a new socket of the session: %v", err)
+	}
+}
+
+func TestGuessersAreToldToWait(t *testing.T) {
+	s := open(t, func(c *server.Config) { c.Limits = accounts.Limits{} })
+	s.guest("alice")
+	limited := 0
+	for i := range 30 {
+		// What a proxy would say about the address is not believed.
+		a := s.send("POST", "/api/login", `{"name":"alice","password":"wrong one"}`, "X-Forwarded-For", fmt.Sprint("192.0.2.", i))
+		if a.status != http.StatusTooManyRequests {
+			continue
+		}
+		limited++
+		if n, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || n < 1 || n > 60 || a.failure().Error != signal.ErrTooMany {
+			t.Fatalf("Retry-After %q, %s", a.header.Get("Retry-After"), a.body)
+		}
+	}
+	if limited < 22 {
+		t.Fatalf("%d of 30 guesses were refused", limited)
+	}
+}
+
+func TestSecretsAreNotLogged(t *testing.T) {
+	s := open(t, func(c *server.Config) { c.TURNListen = "127.0.0.1:0" })
+	a, b := s.guest("alice"), s.guest("bob")
+	s.send("POST", "/api/login", `{"name":"alice","password":"my wrong secret"}`)
+	alice, bob := a.phone("a"), b.phone("b")
+	call := talk(alice, bob, b.user)
+	alice.must(signal.MessageOffer, "", call, signal.SDP{SDP: "v=0\r\na=ice-pwd:sdpsecret\r\n"})
+	alice.must(signal.MessageCandidate, "", call, signal.Candidate{Candidate: "candidate:1 1 udp 1 203.0.113.77 9 typ host"})
+	alice.must(signal.MessageSendTo, b.user.ID, "", signal.Text{Text: "between us"})
+	alice.must(signal.CallHangup, "", call, signal.Hangup{})
+	bob.ended(call, signal.EndHangup)
+	s.close()
+	log := s.log.String()
+	for _, secret := range []string{a.token, a.token[4:], password, "wrong secret", "sdpsecret", "203.0.113.77", "between us"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("%q is in the log:\n%s", secret, log)
+		}
+	}
+	if !strings.Contains(log, "call ended") {
+		t.Errorf("nothing is in the log:\n%s", log)
+	}
+}
