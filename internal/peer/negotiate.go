@@ -163,6 +163,9 @@ func (s *Session) gotOffer(sdp string) error {
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: sdp}); err != nil {
 		return fmt.Errorf("set offer: %w", err)
 	}
+	if err := s.refuseForeign(); err != nil {
+		return err
+	}
 	answer, err := s.pc.CreateAnswer(&webrtc.AnswerOptions{OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: true}})
 	if err != nil {
 		return fmt.Errorf("make answer: %w", err)
@@ -173,6 +176,19 @@ func (s *Session) gotOffer(sdp string) error {
 	s.emit(Answer{answer.SDP})
 	s.talk.candidates = 0
 	s.describe()
+	return nil
+}
+
+// refuseForeign takes our track off a section whose codecs we all lack: pion then refuses that section instead of the
+// whole offer.
+func (s *Session) refuseForeign() error {
+	for _, tr := range s.pc.GetTransceivers() {
+		if sender := tr.Sender(); sender != nil && len(sender.GetParameters().Codecs) == 0 {
+			if err := s.pc.RemoveTrack(sender); err != nil {
+				return fmt.Errorf("refuse %s: %w", tr.Kind(), err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -87,7 +87,7 @@ func TestLossAndReordering(t *testing.T) {
 			began, before := time.Now(), b.eye.present.Load()
 			eventually(t, "100 pictures more", func() bool { return b.eye.present.Load() >= before+100 })
 			fps := 100 / time.Since(began).Seconds()
-			if fps < 20 {
+			if fps < 10 { // the machine may be busy; a still picture is what must not be
 				t.Errorf("%.1f pictures a second", fps)
 			}
 			if b.eye.bad > 0 || b.eye.backs > 0 {

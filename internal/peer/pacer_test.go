@@ -30,6 +30,7 @@ func TestPacerSpreadsAPicture(t *testing.T) {
 			t.Error("50 kB leave room")
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(times) != 50 {
 			t.Fatalf("%d packets sent", len(times))
 		}

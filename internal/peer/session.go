@@ -127,6 +127,9 @@ func (s *Session) init() {
 			start: func(d media.AudioSink) error { return s.audioIn.startSpeaker(d) },
 			gone:  func() {},
 		}
+		if s.Speaker != nil {
+			s.speakers.set(s.Speaker)
+		}
 	})
 }
 
@@ -169,9 +172,6 @@ func (s *Session) Start() error {
 	s.wg.Go(func() { s.videoIn.run(s.stop) })
 	s.wg.Go(func() { s.videoIn.runDecoder(s.stop) })
 	s.wg.Go(func() { s.audioIn.run(s.stop) })
-	if s.Speaker != nil {
-		s.speakers.set(s.Speaker)
-	}
 	if s.Offerer {
 		s.box.post(func() { s.sendOffer(false) })
 	}

@@ -27,9 +27,9 @@ func TestCall(t *testing.T) {
 					t.Errorf("%d pictures without marker, %d went back", p.eye.bad, p.eye.backs)
 				}
 			}
-			eventually(t, "statistics", func() bool { s, _ := find[Stats](a); return s.SendFPS > 20 && s.ReceiveFPS > 20 })
+			eventually(t, "statistics", func() bool { s, _ := find[Stats](a); return s.SendFPS > 5 && s.ReceiveFPS > 5 })
 			s, _ := find[Stats](a)
-			if s.SendCodec != codec || s.ReceiveCodec != codec || s.SendSize != [2]int{640, 360} || s.RTT <= 0 || s.SendKbps < 50 {
+			if s.SendCodec != codec || s.ReceiveCodec != codec || s.SendSize != [2]int{640, 360} || s.RTT <= 0 || s.SendKbps < 20 {
 				t.Errorf("%+v", s)
 			}
 			t.Logf("%+v", s)

@@ -32,11 +32,12 @@ func newTrack(kind webrtc.RTPCodecType, stream string, accepts func([]webrtc.RTP
 	return &track{kind: kind, id: kind.String(), stream: stream, accepts: accepts, sequence: uint16(rand.Uint32()) & 0x7fff}
 }
 
-// Bind implements webrtc.TrackLocal.
+// Bind implements webrtc.TrackLocal. Without a common codec the track stays silent, and the rest of the call goes on:
+// an error here would make pion give up the whole description.
 func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	p, ok := t.accepts(c.CodecParameters())
 	if !ok {
-		return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+		return webrtc.RTPCodecParameters{}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -40,6 +40,8 @@ type videoSender struct {
 	start    time.Time // of the RTP clock
 	rtpStart uint32
 	lastTake time.Time // capture time of the last picture taken
+	lastPTS  int64
+	warned   bool // an error was logged: the rest of its kind is not
 	lastKey  time.Time
 
 	count videoSendCount
@@ -168,7 +170,8 @@ func (v *videoSender) encode(f *media.Frame) {
 	if captured.IsZero() {
 		captured = now
 	}
-	pts := captured.Sub(v.start).Nanoseconds() * 9 / 100_000
+	pts := max(captured.Sub(v.start).Nanoseconds()*9/100_000, v.lastPTS+1) // another source's clock may be behind
+	v.lastPTS = pts
 	packet, isKey, err := v.enc.Encode(sized, pts, key)
 	took := time.Since(now)
 	if sized != f {
@@ -178,7 +181,10 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.count.encodeTime.Store(int64(v.ladder.cost))
 	v.count.speed.Store(int64(v.ladder.effort()))
 	if err != nil {
-		v.log.Warn("encode picture", "err", err)
+		if !v.warned {
+			v.warned = true
+			v.log.Warn("encode picture", "err", err)
+		}
 		v.closeEncoder()
 		return
 	}
@@ -209,17 +215,19 @@ func (v *videoSender) ready(f *media.Frame) bool {
 		return false
 	}
 	v.closeEncoder()
+	if v.ladder == nil || v.encCodec != c {
+		v.ladder = newLadder(min(v.height, f.Height), v.fps, vpxCodec(c).Speeds(), startSpeed(c))
+	}
+	w, h := v.size(f)
 	enc, err := vpx.NewEncoder(vpx.EncoderConfig{
-		Codec: vpxCodec(c), Width: f.Width, Height: f.Height, FPS: v.fps, BitrateBps: max(int(v.budget.Load()), minTargetBps),
+		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: max(int(v.budget.Load()), minTargetBps),
 	})
 	if err != nil {
 		v.failed = c
 		v.log.Error("open video encoder", "err", err)
 		return false
 	}
-	speeds := vpxCodec(c).Speeds()
 	v.enc, v.encCodec = enc, c
-	v.ladder = newLadder(min(v.height, f.Height), v.fps, speeds, startSpeed(c))
 	v.count.codec.Store(c)
 	return true
 }
@@ -241,14 +249,22 @@ func startSpeed(c codec) int {
 
 // sized gives f, or a smaller copy as the ladder says; the caller releases a copy.
 func (v *videoSender) sized(f *media.Frame) *media.Frame {
-	box := v.ladder.height()
-	w, h := media.Fit(max(v.width, 2), box, f.Width, f.Height)
-	if w >= f.Width || h >= f.Height {
+	w, h := v.size(f)
+	if w == f.Width && h == f.Height {
 		return f
 	}
 	small := v.pool.Get(w, h)
 	media.Scale(small, f)
 	return small
+}
+
+// size is what f is to be encoded in: never bigger than it is.
+func (v *videoSender) size(f *media.Frame) (w, h int) {
+	w, h = media.Fit(max(v.width, 2), v.ladder.height(), f.Width, f.Height)
+	if w >= f.Width || h >= f.Height {
+		return f.Width, f.Height
+	}
+	return w, h
 }
 
 // wantsKey grants a request when the last key frame is long enough ago; it stays pending until then.
