@@ -29,6 +29,7 @@ Automation
   --duration TIME            hang up so long after the connection stands: 90s, 15m
   --events FILE|-            what happens, as JSON lines
   --verbose                  tell more on standard error
+  call:   --wait             dial when the person is online
   answer: --from NAME        accept only this person; others are declined
           --once             end after one call
   window: --sign-in          sign in at once; --register makes the account if it is not there yet

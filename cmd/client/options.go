@@ -29,6 +29,7 @@ type options struct {
 	from       string
 	autoAnswer bool
 	once       bool
+	wait       bool
 	duration   time.Duration
 	events     string
 	verbose    bool
@@ -74,6 +75,9 @@ func parse(command string, args []string) (*options, error) {
 	f.DurationVar(&o.duration, "duration", 0, "")
 	f.StringVar(&o.events, "events", "", "")
 	f.BoolVar(&o.verbose, "verbose", false, "")
+	if command == "call" || command == "" {
+		f.BoolVar(&o.wait, "wait", false, "")
+	}
 	if command == "answer" || command == "" {
 		f.StringVar(&o.from, "from", "", "")
 		f.BoolVar(&o.once, "once", false, "")

@@ -78,6 +78,8 @@ func (r *robot) event(e app.Event) {
 func (r *robot) incoming(e app.Event) {
 	r.tell("%s calls.", e.User)
 	switch {
+	case r.o.peer != "" && strings.EqualFold(r.o.peer, e.User):
+		r.app.Accept(r.o.media.camera != none) // whom we are about to call was faster
 	case !r.o.autoAnswer:
 	case r.o.from != "" && !strings.EqualFold(r.o.from, e.User):
 		r.app.Decline()
@@ -140,13 +142,17 @@ func (r *robot) snapshot(s app.Snapshot) {
 	if s.Link != app.Online || r.o.peer == "" || r.dialled || s.Call.Phase != call.Idle {
 		return
 	}
-	r.dialled = true
 	for _, p := range s.People {
 		if strings.EqualFold(p.Name, r.o.peer) {
+			if r.o.wait && !p.Online {
+				return // until they are
+			}
+			r.dialled = true
 			r.app.Dial(p.ID, r.o.media.camera != none)
 			return
 		}
 	}
+	r.dialled = true
 	text := fmt.Sprintf("There is nobody called %s on this server.", r.o.peer)
 	if strings.EqualFold(s.Self.Name, r.o.peer) {
 		text = "That is you: you cannot call yourself."

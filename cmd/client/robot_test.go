@@ -61,6 +61,21 @@ func TestRobotDialsOnce(t *testing.T) {
 	if !slices.Equal(p.did, []string{"dial id-bob true"}) {
 		t.Errorf("%q", p.did)
 	}
+	r, p, _ = newRobot(options{command: "call", peer: "bob", wait: true, hasPassword: true})
+	s := people("bob")
+	r.snapshot(s)
+	s.People[0].Online = true
+	if len(p.did) != 0 {
+		t.Errorf("did not wait: %q", p.did)
+	}
+	if r.snapshot(s); len(p.did) != 1 {
+		t.Errorf("%q", p.did)
+	}
+	r, p, _ = newRobot(options{command: "call", peer: "bob"})
+	r.event(app.Event{Event: "incoming", User: "Bob"})
+	if !slices.Equal(p.did, []string{"accept true"}) {
+		t.Errorf("bob was faster: %q", p.did)
+	}
 	for _, peer := range []string{"nobody", "Anna"} {
 		r, p, said := newRobot(options{command: "call", peer: peer, hasPassword: true})
 		r.snapshot(people("bob"))
