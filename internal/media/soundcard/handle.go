@@ -3,6 +3,8 @@ package soundcard
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/gen2brain/malgo"
@@ -11,6 +13,7 @@ import (
 const (
 	sampleRate   = 48000
 	blockSamples = sampleRate / 100
+	closeAtMost  = 2 * time.Second
 	periods      = 3 // 10-17 ms from speaker to microphone over PulseAudio, and no dropouts on a busy machine
 )
 
@@ -19,6 +22,7 @@ type handle struct {
 	context *malgo.AllocatedContext
 	device  *malgo.Device
 	name    string // of the device; "" when the system chose
+	dead    atomic.Bool
 }
 
 // open starts the named device, or the system's default for "". data runs on the device's thread.
@@ -28,7 +32,12 @@ func open(k Kind, name string, data malgo.DataProc) (*handle, error) {
 		return nil, fmt.Errorf("open %s: %w", k, err)
 	}
 	h := &handle{context: c, name: name}
-	if err := h.start(k, data); err != nil {
+	err = h.start(k, func(out, in []byte, frames uint32) {
+		if !h.dead.Load() {
+			data(out, in, frames)
+		}
+	})
+	if err != nil {
 		closeContext(c)
 		return nil, fmt.Errorf("open %s: %w", h.describe(k), err)
 	}
@@ -63,8 +72,10 @@ func (h *handle) start(k Kind, data malgo.DataProc) error {
 		if !ok {
 			return ErrNotFound
 		}
-		pin.Pin(&d.id)
-		sub.DeviceID = unsafe.Pointer(&d.id)
+		id := &malgo.DeviceID{}
+		*id = d.id
+		pin.Pin(id)
+		sub.DeviceID = unsafe.Pointer(id)
 	} else if len(devices) == 0 {
 		return ErrNotFound
 	}
@@ -87,8 +98,19 @@ func find(devices []Device, name string) (*Device, bool) {
 	return nil, false
 }
 
-// close ends the device; no callback runs after it.
+// close ends the device; no data call runs after it. Stop must come first: ma_device_uninit waits for PulseAudio's loop
+// without waking it, for ever when the stream is dead. A sound system that does not answer at all is left to itself.
 func (h *handle) close() {
-	h.device.Uninit()
-	closeContext(h.context)
+	h.dead.Store(true)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = h.device.Stop()
+		h.device.Uninit()
+		closeContext(h.context)
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeAtMost):
+	}
 }

@@ -6,6 +6,7 @@ package soundcard
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -59,7 +60,11 @@ func backends() []malgo.Backend {
 	case "darwin":
 		return []malgo.Backend{malgo.BackendCoreaudio}
 	case "linux":
-		return []malgo.Backend{malgo.BackendPulseaudio, malgo.BackendAlsa, malgo.BackendJack}
+		b := []malgo.Backend{malgo.BackendPulseaudio} // PipeWire speaks it too
+		if cards, _ := filepath.Glob("/dev/snd/pcm*"); len(cards) > 0 {
+			b = append(b, malgo.BackendAlsa) // without a card its library only fills the terminal with complaints
+		}
+		return b
 	}
 	return []malgo.Backend{malgo.BackendSndio, malgo.BackendAudio4, malgo.BackendOss, malgo.BackendPulseaudio, malgo.BackendJack}
 }
