@@ -29,15 +29,23 @@ func section(kind, mid, direction string, maps ...string) string {
 func TestReadOffer(t *testing.T) {
 	audio := section("audio", "0", "sendrecv", "63 red/48000/2 111/111", "111 opus/48000/2 minptime=10;useinbandfec=1", "0 PCMU/8000")
 	for name, c := range map[string]struct{ sdp, want string }{
-		"browser": {audio + section("video", "1", "sendrecv", "45 AV1/90000", "96 VP8/90000", "97 rtx/90000 apt=96",
-			"98 VP9/90000 profile-id=0", "99 rtx/90000 apt=98"),
-			"audio 0 true true 111 audio/opus 2 minptime=10;useinbandfec=1 | video 1 true true 96 video/VP8 0 , 97 video/rtx 0 apt=96"},
-		"VP9 first": {section("video", "v", "sendonly", "98 VP9/90000 profile-id=0", "96 VP8/90000", "99 rtx/90000 apt=98"),
-			"video v true false 98 video/VP9 0 profile-id=0, 99 video/rtx 0 apt=98"},
-		"H264 only": {section("video", "v", "recvonly", "102 H264/90000 packetization-mode=1;profile-level-id=42e01f"),
-			"video v false true 102 video/H264 0 packetization-mode=1;profile-level-id=42e01f"},
-		"a picture that cannot be echoed": {audio + section("video", "1", "inactive", "45 AV1/90000"),
-			"audio 0 true true 111 audio/opus 2 minptime=10;useinbandfec=1 | video 1 false false "},
+		"browser": {
+			audio + section("video", "1", "sendrecv", "45 AV1/90000", "96 VP8/90000", "97 rtx/90000 apt=96",
+				"98 VP9/90000 profile-id=0", "99 rtx/90000 apt=98"),
+			"audio 0 true true 111 audio/opus 2 minptime=10;useinbandfec=1 | video 1 true true 96 video/VP8 0 , 97 video/rtx 0 apt=96",
+		},
+		"VP9 first": {
+			section("video", "v", "sendonly", "98 VP9/90000 profile-id=0", "96 VP8/90000", "99 rtx/90000 apt=98"),
+			"video v true false 98 video/VP9 0 profile-id=0, 99 video/rtx 0 apt=98",
+		},
+		"H264 only": {
+			section("video", "v", "recvonly", "102 H264/90000 packetization-mode=1;profile-level-id=42e01f"),
+			"video v false true 102 video/H264 0 packetization-mode=1;profile-level-id=42e01f",
+		},
+		"a picture that cannot be echoed": {
+			audio + section("video", "1", "inactive", "45 AV1/90000"),
+			"audio 0 true true 111 audio/opus 2 minptime=10;useinbandfec=1 | video 1 false false ",
+		},
 		"nothing that can be echoed": {section("video", "1", "sendrecv", "45 AV1/90000"), "error"},
 		"data only":                  {"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n", "error"},
 		"too many":                   {strings.Repeat(audio, maxSections+1), "error"},

@@ -189,3 +189,24 @@ func TestOtherPortsOfTheHostAreUnreachable(t *testing.T) {
 		t.Errorf("the party got %q", got)
 	}
 }
+
+// What a permission let through is looked at again for every new destination, because permissions live for minutes.
+func TestRoute(t *testing.T) {
+	b := newBook(netip.MustParseAddr("10.99.0.1"), false)
+	call := signal.NewID()
+	b.join(call, signal.NewID(), "anna", time.Now().Add(time.Minute))
+	b.allowPeer(call, netip.MustParseAddr("10.0.0.1"))
+	for to, want := range map[string]bool{
+		"8.8.8.8:53": true, "8.8.8.8:0": false, "127.0.0.1:53": false, "169.254.169.254:80": false, "10.0.0.1:53": true,
+		"10.0.0.2:53": false, "10.99.0.1:53": false, "[::ffff:10.99.0.1]:53": false, "[2a00:1450::1]:53": false,
+	} {
+		at := netip.MustParseAddrPort(to)
+		if via, ok := b.route(call, at); ok != want || ok && via != at {
+			t.Errorf("%s: %v by %v", to, ok, via)
+		}
+	}
+	b.endCall(call)
+	if _, ok := b.route(call, netip.MustParseAddrPort("10.0.0.1:53")); ok {
+		t.Error("signalled addresses outlive the call")
+	}
+}

@@ -51,7 +51,10 @@ func (g *addresses) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packe
 		return nil, nil, err
 	}
 	port := addrPort(udp.LocalAddr()).Port()
-	r := &relayed{PacketConn: udp, book: g.book, party: p, port: port, local: addrPort(udp.LocalAddr()), running: g.running}
+	r := &relayed{
+		PacketConn: udp, book: g.book, party: p, port: port, local: addrPort(udp.LocalAddr()),
+		running: g.running, done: make(chan struct{}),
+	}
 	if r.local.Addr().IsUnspecified() {
 		r.local = netip.AddrPortFrom(loopback(g.bind), port)
 	}
@@ -101,6 +104,7 @@ type relayed struct {
 	last  atomic.Pointer[hop]
 
 	running *sync.WaitGroup
+	done    chan struct{} // closed by Close
 	mu      sync.Mutex
 	closed  bool
 	reading bool
@@ -138,15 +142,21 @@ func (r *relayed) ReadFrom(b []byte) (int, net.Addr, error) {
 		return 0, nil, net.ErrClosed
 	}
 	defer r.endRead()
-	for {
+	for failures := 0; ; {
 		n, from, err := r.PacketConn.ReadFrom(b)
 		switch {
-		case errors.Is(err, net.ErrClosed):
-			return 0, nil, err
-		case err != nil || n >= len(b): // as long as the buffer: cut off (Linux), or an error (Windows)
+		case err != nil: // a datagram longer than the buffer, on Windows
+			r.book.dropped.Add(1)
+			if errors.Is(err, net.ErrClosed) || !pause(failures, r.done) {
+				return 0, nil, net.ErrClosed
+			}
+			failures++
+			continue
+		case n >= len(b): // the same elsewhere: it has been cut off
 			r.book.dropped.Add(1)
 			continue
 		}
+		failures = 0
 		if at := addrPort(from); r.book.own.has(at.Addr(), now()) || at.Addr() == r.book.public {
 			if r.book.sibling(r.party.call, at.Port()) == nil {
 				r.book.dropped.Add(1)
@@ -186,6 +196,7 @@ func (r *relayed) Close() error {
 	}
 	r.mu.Unlock()
 	if !was {
+		close(r.done)
 		_ = r.PacketConn.Close()
 		r.book.leave(r)
 	}

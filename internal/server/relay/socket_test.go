@@ -85,7 +85,7 @@ func TestReadErrorsDoNotEndAnAllocation(t *testing.T) {
 	var running sync.WaitGroup
 	running.Add(1)
 	b := newBook(netip.MustParseAddr("9.9.9.9"), false)
-	r := &relayed{PacketConn: &scripted{PacketConn: udp}, book: b, party: party{"d", "c"}, running: &running}
+	r := &relayed{PacketConn: &scripted{PacketConn: udp}, book: b, party: party{"d", "c"}, running: &running, done: make(chan struct{})}
 	buf := make([]byte, maxDatagram)
 	n, from, err := r.ReadFrom(buf)
 	if err != nil || n != 5 || from.String() != "8.8.8.8:53" {
