@@ -15,10 +15,7 @@ bin/visavis-server serve --listen "$listen" --turn-listen "$turn" --data data >d
 server=$!
 trap 'kill $server 2>/dev/null && wait $server 2>/dev/null || true' EXIT
 
-for _ in $(seq 100); do
-	kill -0 $server 2>/dev/null || { echo "The server did not start:" >&2; tail -n 5 data/server.log >&2; exit 1; }
-	curl -fsS --cacert data/tls/cert.pem "https://$listen/healthz" >/dev/null 2>&1 && break
-	sleep 0.1
-done
+bin/visavis-server health --data data --wait 15s >/dev/null || { echo "The server did not start:" >&2; tail -n 5 data/server.log >&2; exit 1; }
+kill -0 $server 2>/dev/null || { echo "The server did not start:" >&2; tail -n 5 data/server.log >&2; exit 1; }
 echo "Server: https://$listen   (log: data/server.log; a browser can open this address too)"
 bin/visavis --server "https://$listen" --ca data/tls/cert.pem

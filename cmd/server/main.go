@@ -17,8 +17,8 @@ import (
 	"visavis.example/internal/server"
 )
 
-// Version is set by the linker: -X main.Version=….
-var Version = "0.1.0"
+// version is set by the Makefile.
+var version = "0.1.0-dev"
 
 // Exit codes.
 const (
@@ -37,6 +37,8 @@ func main() {
 const overview = `visavis-server is the server of Visavis.
 
   visavis-server serve [flags]   run until SIGTERM or Ctrl-C
+  visavis-server health [--data DIR] [--wait TIME]
+                                 ask the server on that folder whether people could sign in
   visavis-server version         say which version this is
   visavis-server help            this; "serve --help" lists the flags
 `
@@ -49,8 +51,10 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	switch args[0] {
 	case "serve":
 		return serve(ctx, args[1:], env, out, problems)
+	case "health":
+		return health(ctx, args[1:], out, problems)
 	case "version", "--version", "-version":
-		fmt.Fprintln(out, "visavis-server", Version)
+		fmt.Fprintln(out, "visavis-server", version)
 		return exitOK
 	case "help", "--help", "-help", "-h":
 		fmt.Fprint(out, overview)

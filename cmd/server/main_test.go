@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,22 +71,13 @@ func TestServeUntilToldToStop(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(b, &st)
 	}
-	if err != nil || st.URL != url || st.Version != Version || st.TURN == "" {
+	if err != nil || st.URL != url || st.Version != version || st.TURN == "" {
 		t.Fatalf("state %+v, %v", st, err)
 	}
-	pem, err := os.ReadFile(st.Certificate)
-	if err != nil {
-		t.Fatal(err)
+	var healthy, sick buffer
+	if got := run(ctx, []string{"health", "--data", dir}, noEnv, &healthy, &sick); got != exitOK || healthy.String() != "healthy "+url+"\n" {
+		t.Fatalf("health: %d, %s%s", got, healthy.String(), sick.String())
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}, Timeout: 20 * time.Second}
-	res, err := c.Get(url + "/healthz")
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("healthz: %v %v", res, err)
-	}
-	_ = res.Body.Close()
-	c.CloseIdleConnections()
 
 	// A second one on the same folder says why it does not start.
 	var second buffer
@@ -102,6 +90,9 @@ func TestServeUntilToldToStop(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "visavis.db-wal")); err == nil {
 		t.Error("the database was not closed")
+	}
+	if got := run(t.Context(), []string{"health", "--data", dir}, noEnv, io.Discard, &sick); got != exitFailed || !strings.Contains(sick.String(), "no server runs on") {
+		t.Errorf("health without a server: %d, %s", got, sick.String())
 	}
 }
 
@@ -135,7 +126,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{nil, exitOK, "visavis-server serve"},
 		{[]string{"help"}, exitOK, "visavis-server serve"},
-		{[]string{"version"}, exitOK, Version},
+		{[]string{"version"}, exitOK, version},
 		{[]string{"serve", "--help"}, exitOK, "VISAVIS_TURN_LISTEN"},
 		{[]string{"fly"}, exitUsage, `no command "fly"`},
 		{[]string{"serve", "--fly"}, exitUsage, "fly"},

@@ -23,7 +23,7 @@ type options struct {
 func parse(args []string, env func(string) (string, bool), problems io.Writer) (options, error) {
 	var o options
 	c := &o.config
-	c.Version = Version
+	c.Version = version
 	f := flag.NewFlagSet("serve", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run says what is wrong
 	f.StringVar(&c.Listen, "listen", server.DefaultListen, "`HOST:PORT` of the site; no host: every interface; port 0: any that is free")
