@@ -45,6 +45,8 @@ func newCallPage(w *window) *callPage {
 	p.video.OnFirst = p.pictures
 	p.corner = newCorner(p.self)
 	p.top = newCallTitle()
+	p.top.place = func() { p.place(p.area.Size()) }
+	p.top.root.OnHover = func(bool) { p.wake() }
 	p.bar = newCallBar(p)
 	p.drawer = newDrawer(p)
 	p.self.OnMove = p.wake
@@ -53,7 +55,7 @@ func newCallPage(w *window) *callPage {
 	p.area = container.New(widget.Layout{
 		Min:   func() fyne.Size { return fyne.NewSize(minWidth, minHeight) },
 		Place: p.place,
-	}, p.video, p.noPic.root, p.top.root, p.self, p.bar.hint.root, p.bar.root)
+	}, p.video, p.noPic.root, p.top.root, p.top.stats, p.self, p.bar.hint.root, p.bar.root)
 	hover := widget.NewHover(p.area)
 	hover.OnMove = p.wake
 	hover.OnDoubleTap = p.fullScreen
@@ -83,6 +85,7 @@ func (p *callPage) place(s fyne.Size) {
 	}
 	t := p.top.root.MinSize()
 	widget.Place(p.top.root, edge, edge, min(t.Width, s.Width-2*edge), t.Height)
+	widget.Place(p.top.stats, edge, edge+t.Height+8, min(470, s.Width-2*edge), 28)
 	p.bar.fit(s.Width)
 	b := p.bar.root.MinSize()
 	y := s.Height - b.Height - edge - 4
@@ -158,6 +161,9 @@ func (p *callPage) controls() {
 	hide := idle && p.c.Phase == call.Active && p.video.Visible() && p.video.HasPicture()
 	if hide == p.bar.root.Visible() {
 		setVisible(p.top.root, !hide)
+		if hide {
+			p.top.stats.Hide()
+		}
 		setVisible(p.bar.root, !hide)
 		p.bar.hint.hide()
 		p.area.Refresh()

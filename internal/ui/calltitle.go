@@ -18,11 +18,17 @@ import (
 
 // callTitle is the pill at the top left: how the connection is, who, how long, and whether they are muted.
 type callTitle struct {
-	root        *fyne.Container
+	root        *widget.Touch // tapped: the line below comes and goes
+	stats       *fyne.Container
+	numbers     *widget.Text
 	dot         *canvas.Circle
 	name, state *widget.Text
 	muted       *widget.Icon
 	poor        *widget.Text
+	mutedBox    *fyne.Container // what is hidden, so that it takes no room
+	poorBox     *fyne.Container
+	pill        *fyne.Container
+	place       func() // lays the page out again
 }
 
 func newCallTitle() *callTitle {
@@ -33,31 +39,43 @@ func newCallTitle() *callTitle {
 		muted: widget.NewIcon("mic-off", 18, night(theme.ToneBadText)),
 		poor:  widget.NewText("Weak connection", theme.Caption, night(theme.ToneWarn)).Strong(),
 	}
-	t.muted.Hide()
-	t.poor.Hide()
+	t.mutedBox, t.poorBox = container.NewCenter(t.muted), container.NewCenter(t.poor)
+	t.mutedBox.Hide()
+	t.poorBox.Hide()
 	dot := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(9), t.dot))
-	row := line(10, dot, t.name, t.state, container.NewCenter(t.muted), container.NewCenter(t.poor))
-	t.root = container.NewStack(widget.NewPanel(theme.ToneGlass, canvas.RadiusMaximum), inset(16, 8, row))
+	row := line(10, dot, t.name, t.state, t.mutedBox, t.poorBox)
+	t.numbers = widget.NewText("", theme.Caption, night(theme.ToneText)).Short()
+	t.stats = container.NewStack(widget.NewPanel(theme.ToneGlass, canvas.RadiusMaximum), inset(16, 6, t.numbers))
+	t.stats.Hide()
+	t.pill = container.NewStack(widget.NewPanel(theme.ToneGlass, canvas.RadiusMaximum), inset(16, 8, row))
+	t.root = widget.NewTouch(t.pill, t.toggleStats)
 	return t
+}
+
+func (t *callTitle) toggleStats() {
+	setVisible(t.stats, !t.stats.Visible())
+	t.place()
 }
 
 func (t *callTitle) show(c app.Call, now time.Time) {
 	name, state := nameOf(c.Peer), callState(c, now)
 	muted := c.Phase == call.Active && !c.Peers.Microphone
 	poor := c.Phase == call.Active && (c.Quality.LossPercent >= 8 || c.Quality.RTT >= 600*time.Millisecond)
-	same := t.name.Text() == name && len(t.state.Text()) == len(state) && t.muted.Visible() == muted && t.poor.Visible() == poor
+	same := t.name.Text() == name && len(t.state.Text()) == len(state) && t.mutedBox.Visible() == muted && t.poorBox.Visible() == poor
 	t.name.SetText(name)
 	t.state.SetText(state)
-	setVisible(t.muted, muted)
-	setVisible(t.poor, poor)
+	setVisible(t.mutedBox, muted)
+	setVisible(t.poorBox, poor)
 	if col := dotColor(c.Phase, poor); t.dot.FillColor != col {
 		t.dot.FillColor = col
 		t.dot.Refresh()
 	}
 	if !same { // the pill is as wide as its words
-		m := t.root.MinSize()
-		t.root.Resize(m)
-		t.root.Refresh()
+		t.pill.Refresh()
+		t.place()
+	}
+	if t.stats.Visible() {
+		t.numbers.SetText(statLine(c.Quality))
 	}
 }
 
@@ -138,7 +156,7 @@ func (n *noPicture) words(c app.Call) string {
 // statLine is one line about the connection for those who want to know.
 func statLine(q app.Quality) string {
 	if q.Path == signal.PathUnknown && q.RTT == 0 {
-		return ""
+		return "Measuring the connection…"
 	}
 	way := "direct"
 	if q.Path == signal.PathRelay {

@@ -28,12 +28,14 @@ type chatView struct {
 	send     *widget.IconButton
 	empty    *widget.Text
 	onEscape func()
+	inSight  func() bool
 
 	id     string
 	chosen bool
 	lines  []app.Line
 	shapes map[shapeKey]shape
 	drafts map[string]string // what was typed and not sent, by chat
+	told   int               // how many unread lines were said to be read
 	asked  int64             // older lines than this one were asked for
 }
 
@@ -82,7 +84,7 @@ func (v *chatView) choose(id string) {
 	if v.chosen {
 		v.drafts[v.id] = v.field.Text
 	}
-	v.id, v.chosen, v.lines, v.asked = id, true, nil, 0
+	v.id, v.chosen, v.lines, v.asked, v.told = id, true, nil, 0, 0
 	v.field.SetText(v.drafts[id])
 	v.w.cmd.LoadChat(id)
 	v.show(v.w.snap)
@@ -93,7 +95,7 @@ func (v *chatView) choose(id string) {
 func (v *chatView) forget() {
 	clear(v.drafts)
 	clear(v.shapes)
-	v.chosen, v.id, v.lines, v.asked = false, "", nil, 0
+	v.chosen, v.id, v.lines, v.asked, v.told = false, "", nil, 0, 0
 	v.field.SetText("")
 	v.log.Reload()
 }
@@ -141,9 +143,14 @@ func (v *chatView) show(s app.Snapshot) {
 
 // read tells that what came has been seen.
 func (v *chatView) read(s app.Snapshot) {
-	if v.id != lobby && unread(s, v.id) > 0 && v.root.Visible() {
+	n := unread(s, v.id)
+	if v.id == lobby || !v.inSight() {
+		return
+	}
+	if n > 0 && n != v.told {
 		v.w.cmd.MarkRead(v.id)
 	}
+	v.told = n
 }
 
 func sameLines(a, b []app.Line) bool {

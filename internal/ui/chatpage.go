@@ -64,6 +64,7 @@ type chatPage struct {
 func newChatPage(w *window, m *mainPage) *chatPage {
 	p := &chatPage{w: w, m: m, view: newChatView(w, false)}
 	p.view.onEscape = m.back
+	p.view.inSight = func() bool { return m.root.Visible() && p.root.Visible() }
 	p.phone = widget.NewIconButton("phone", "Call", 42, func() { w.cmd.Dial(p.id, false) })
 	p.video = widget.NewButton("Video call", "camera", widget.Main, func() { w.cmd.Dial(p.id, true) })
 	p.head = newPageHead(m, true, p.phone, p.video)
@@ -74,8 +75,8 @@ func newChatPage(w *window, m *mainPage) *chatPage {
 
 func (p *chatPage) choose(id string) {
 	p.id = id
-	p.show(p.w.snap)
 	p.view.choose(id)
+	p.show(p.w.snap)
 }
 
 func (p *chatPage) setNarrow(narrow bool) {

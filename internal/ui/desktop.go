@@ -24,7 +24,7 @@ func (w *window) startDesktop() {
 	if w.cfg.NoDesktop {
 		return
 	}
-	w.notify, w.tray = busOffers()
+	w.notify, w.tray, w.saver = busOffers()
 	d, ok := w.app.(desktop.App)
 	if !ok || !w.tray {
 		w.tray = false
@@ -36,16 +36,16 @@ func (w *window) startDesktop() {
 	d.SetSystemTrayIcon(theme.AppIcon()) // PNG: Linux trays do not read SVG
 }
 
-// busOffers says whether notifications can be sent and whether a tray icon would be seen.
-func busOffers() (notify, tray bool) {
+// busOffers says whether notifications can be sent, whether a tray icon would be seen, and whether the screen saver listens.
+func busOffers() (notify, tray, saver bool) {
 	if runtime.GOOS != "linux" {
-		return true, true
+		return true, true, true
 	}
 	address := os.Getenv("DBUS_SESSION_BUS_ADDRESS")
 	if address == "" { // dbus would start a bus of its own; a session has one here
 		path := filepath.Join("/run/user", fmt.Sprint(os.Getuid()), "bus")
 		if _, err := os.Stat(path); err != nil {
-			return false, false
+			return false, false, false
 		}
 		address = "unix:path=" + path
 	}
@@ -53,14 +53,14 @@ func busOffers() (notify, tray bool) {
 	defer cancel()
 	bus, err := dbus.Connect(address, dbus.WithContext(ctx))
 	if err != nil {
-		return false, false
+		return false, false, false
 	}
 	defer bus.Close()
 	owned := func(name string) (yes bool) {
 		err := bus.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, name).Store(&yes)
 		return err == nil && yes
 	}
-	return owned("org.freedesktop.Notifications"), owned("org.kde.StatusNotifierWatcher")
+	return owned("org.freedesktop.Notifications"), owned("org.kde.StatusNotifierWatcher"), owned("org.freedesktop.ScreenSaver")
 }
 
 // announce sends notifications about what is new in s.
@@ -82,5 +82,13 @@ func (w *window) announce(was, s app.Snapshot) {
 		if lines := s.Chats[p.ID]; len(lines) > 0 && !lines[len(lines)-1].Mine {
 			w.app.SendNotification(fyne.NewNotification(p.Name, lines[len(lines)-1].Text))
 		}
+	}
+}
+
+// stayAwake keeps the screen on in a call.
+func (w *window) stayAwake(on bool) {
+	if w.saver && on != w.awake {
+		w.awake = on
+		w.app.Driver().SetDisableScreenBlanking(on)
 	}
 }

@@ -19,6 +19,7 @@ type drawer struct {
 func newDrawer(p *callPage) *drawer {
 	d := &drawer{p: p, chat: newChatView(p.w, true)}
 	d.chat.onEscape = p.toggleDrawer
+	d.chat.inSight = func() bool { return p.showing && d.open() }
 	shut := widget.NewToggle(36, "Close the chat", [2]string{"close", "close"}, [2]theme.Tone{theme.Clear, theme.Clear},
 		[2]theme.Tone{night(theme.ToneMuted), night(theme.ToneMuted)}, p.toggleDrawer)
 	name := widget.NewText("Chat", theme.Name, night(theme.ToneText)).Strong()

@@ -58,6 +58,8 @@ func (w *window) callKey(k fyne.KeyName) {
 		w.call.bar.toggleScreen()
 	case fyne.KeyC:
 		w.call.toggleDrawer()
+	case fyne.KeyI:
+		w.call.top.toggleStats()
 	case fyne.KeyF, fyne.KeyF11:
 		w.call.fullScreen()
 	case fyne.KeyEscape:

@@ -3,8 +3,6 @@ package ui
 import (
 	"sync/atomic"
 
-	"fyne.io/fyne/v2"
-
 	"visavis.example/internal/app"
 )
 
@@ -12,6 +10,7 @@ import (
 // its way, since Fyne's queue has no bound and a window that does not paint (Windows' modal resize loop) must not fill it.
 type mailbox struct {
 	show   func(app.Snapshot) // on Fyne's thread
+	post   func(func())       // fyne.Do
 	newest atomic.Pointer[app.Snapshot]
 	queued atomic.Bool
 	closed atomic.Bool
@@ -24,7 +23,7 @@ func (m *mailbox) put(s app.Snapshot) {
 	}
 	m.newest.Store(&s)
 	if m.queued.CompareAndSwap(false, true) {
-		fyne.Do(m.take)
+		m.post(m.take)
 	}
 }
 

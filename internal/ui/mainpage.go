@@ -20,7 +20,7 @@ const (
 // chosen there. In a narrow window one takes the other's place.
 type mainPage struct {
 	w    *window
-	root fyne.CanvasObject
+	root *fyne.Container
 
 	side     *sideBar
 	welcome  *welcome
@@ -64,8 +64,22 @@ func newMainPage(w *window) *mainPage {
 			}
 		},
 	}, append(objects, edge)...)
-	m.root = container.NewBorder(column(0, m.banner.root, m.incoming.root), nil, nil, nil,
-		container.NewStack(widget.NewPanel(theme.TonePage, 0), m.split))
+	ground := widget.NewPanel(theme.TonePage, 0)
+	m.root = container.New(widget.Layout{
+		Min: func() fyne.Size { return fyne.NewSize(minWidth, minHeight) },
+		Place: func(s fyne.Size) {
+			y := float32(0)
+			for _, o := range []fyne.CanvasObject{m.banner.root, m.incoming.root} {
+				if o.Visible() {
+					h := o.MinSize().Height
+					widget.Place(o, 0, y, s.Width, h)
+					y += h
+				}
+			}
+			widget.Place(ground, 0, y, s.Width, s.Height-y)
+			widget.Place(m.split, 0, y, s.Width, s.Height-y)
+		},
+	}, ground, m.banner.root, m.incoming.root, m.split)
 	m.open(m.welcome.root)
 	m.inside = false
 	return m
@@ -127,8 +141,8 @@ func (m *mainPage) forget() {
 
 func (m *mainPage) openChat(id string) {
 	m.side.choose(choice{chooseChat, id})
-	m.chat.choose(id)
 	m.open(m.chat.root)
+	m.chat.choose(id)
 	if !m.narrow {
 		m.chat.view.focus()
 	}
@@ -165,8 +179,12 @@ func (m *mainPage) search() {
 
 // show draws s.
 func (m *mainPage) show(s app.Snapshot) {
+	room := m.topRoom()
 	m.banner.show(s)
 	m.incoming.show(s)
+	if m.topRoom() != room {
+		m.root.Refresh()
+	}
 	m.side.show(s)
 	m.welcome.show(s)
 	m.chat.show(s)

@@ -60,7 +60,7 @@ func newRingWindow(w *window) *ringWindow {
 	r.words = widget.NewText("", theme.Name, night(theme.ToneMuted)).Centred()
 	r.decline = newLabelled("hang-up", "Decline", night(theme.ToneBad), w.cmd.Decline)
 	r.other = newLabelled("phone", "Without camera", night(theme.ToneOnGlass), func() { r.answer(!r.video) })
-	r.accept = newLabelled("camera", "Accept", night(theme.ToneGood), func() { r.answer(r.video) })
+	r.accept = newLabelled("camera", "Accept", night(theme.ToneAccept), func() { r.answer(r.video) })
 	r.waves = newWaves()
 	return r
 }

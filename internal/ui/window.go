@@ -40,6 +40,8 @@ type window struct {
 	look     *theme.Theme
 	tray     bool
 	notify   bool
+	saver    bool // there is a screen saver that can be told to wait
+	awake    bool // and it has been
 
 	signIn *signInPage
 	main   *mainPage
@@ -62,7 +64,7 @@ func newWindow(a fyne.App, cfg Config) *window {
 		cfg.Title = "Visavis"
 	}
 	w := &window{app: a, cfg: cfg, cmd: cfg.App, now: time.Now, look: &theme.Theme{}}
-	w.mail.show = w.show
+	w.mail.show, w.mail.post = w.show, fyne.Do
 	a.Settings().SetTheme(w.look)
 	w.win = a.NewWindow(cfg.Title)
 	w.win.SetPadded(false) // else the picture has a border
@@ -113,8 +115,13 @@ func (w *window) show(s app.Snapshot) {
 	w.setTheme(s.Settings.Theme)
 	w.endQuietly(s.Call)
 	w.announce(was, s)
+	w.stayAwake(s.Call.Live())
 	page := w.choose(s)
+	turned := w.turnTo(page)
 	w.signIn.show(s)
+	if turned && page == w.signIn.root {
+		w.signIn.focus()
+	}
 	if s.Link != app.SignedOut {
 		w.main.show(s)
 	} else if was.Link != app.SignedOut {
@@ -124,16 +131,6 @@ func (w *window) show(s app.Snapshot) {
 	w.ended.show(s)
 	w.toasts.show(s.Notices)
 	w.ring.show(s)
-	for _, p := range w.root.Objects[:4] {
-		setVisible(p, p == page)
-	}
-	if page != w.page {
-		w.page = page
-		w.win.Canvas().Unfocus() // keys must not go to a field that cannot be seen any more
-		if page == w.signIn.root {
-			w.signIn.focus()
-		}
-	}
 	if page != w.call.root && w.win.FullScreen() {
 		w.win.SetFullScreen(false)
 	}
@@ -141,6 +138,19 @@ func (w *window) show(s app.Snapshot) {
 		w.raise() // accepted in the ringing window
 	}
 	w.wasPhase, w.wasCall = s.Call.Phase, s.Call.ID
+}
+
+// turnTo puts a page in sight and says whether it was not.
+func (w *window) turnTo(page fyne.CanvasObject) bool {
+	for _, p := range w.root.Objects[:4] {
+		setVisible(p, p == page)
+	}
+	if page == w.page {
+		return false
+	}
+	w.page = page
+	w.win.Canvas().Unfocus() // keys must not go to a field that cannot be seen any more
+	return true
 }
 
 // choose gives the page that s asks for.
@@ -225,6 +235,7 @@ func (w *window) run() {
 	w.stopClock, w.clockEnded = make(chan struct{}), make(chan struct{})
 	go w.clock()
 	w.app.Lifecycle().SetOnStarted(func() {
+		w.app.Settings().SetTheme(w.look) // what was drawn before the loop began has not heard of it
 		w.startDesktop()
 		if w.cfg.OnReady != nil {
 			go w.cfg.OnReady(&Handle{w})

@@ -3,7 +3,7 @@ package theme
 import "image/color"
 
 // Palette is one set of colours, named by what they are for. Contrast of Text and Muted on Page, Surface and Raised is at
-// least 4.5 : 1 in both sets (WCAG 2.2 AA); palette_test.go computes it.
+// least 4.5 : 1 in both sets (WCAG 2.2 AA); theme_test.go computes it.
 type Palette struct {
 	Page    color.NRGBA // behind everything
 	Surface color.NRGBA // side bar, headers, cards
@@ -15,9 +15,10 @@ type Palette struct {
 	Muted   color.NRGBA // second lines, times
 	Faint   color.NRGBA // placeholders, disabled
 	Primary color.NRGBA
-	OnColor color.NRGBA // text on Primary, Good and Bad
+	OnColor color.NRGBA // text on Primary, Accept and Bad
 	Own     color.NRGBA // our chat bubble
-	Good    color.NRGBA
+	Good    color.NRGBA // dots
+	Accept  color.NRGBA // buttons that say yes to a call
 	Bad     color.NRGBA
 	BadText color.NRGBA // words about what went wrong
 	Warn    color.NRGBA
@@ -51,6 +52,7 @@ var Dark = Palette{
 	OnColor: rgb(0xffffff),
 	Own:     rgb(0x2b59b8),
 	Good:    rgb(0x3dd68c),
+	Accept:  rgb(0x1f9d5f),
 	Bad:     rgb(0xe5393f),
 	BadText: rgb(0xff7a7e),
 	Warn:    rgb(0xf5b942),
@@ -74,6 +76,7 @@ var Light = Palette{
 	OnColor: rgb(0xffffff),
 	Own:     rgb(0x2f6fed),
 	Good:    rgb(0x17864f),
+	Accept:  rgb(0x17864f),
 	Bad:     rgb(0xd92f36),
 	BadText: rgb(0xb8232a),
 	Warn:    rgb(0xa86500),
@@ -101,6 +104,7 @@ var (
 	ToneOnColor Tone = func(p *Palette) color.NRGBA { return p.OnColor }
 	ToneOwn     Tone = func(p *Palette) color.NRGBA { return p.Own }
 	ToneGood    Tone = func(p *Palette) color.NRGBA { return p.Good }
+	ToneAccept  Tone = func(p *Palette) color.NRGBA { return p.Accept }
 	ToneBad     Tone = func(p *Palette) color.NRGBA { return p.Bad }
 	ToneBadText Tone = func(p *Palette) color.NRGBA { return p.BadText }
 	ToneWarn    Tone = func(p *Palette) color.NRGBA { return p.Warn }

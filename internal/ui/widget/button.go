@@ -20,7 +20,7 @@ var (
 	Quiet = Style{theme.ToneRaised, theme.ToneText}
 	Bare  = Style{theme.Clear, theme.TonePrimary}
 	Risky = Style{theme.Clear, theme.ToneBadText}
-	Green = Style{theme.ToneGood, theme.ToneOnColor}
+	Green = Style{theme.ToneAccept, theme.ToneOnColor}
 	Red   = Style{theme.ToneBad, theme.ToneOnColor}
 )
 

@@ -18,11 +18,12 @@ type frames struct {
 	closed atomic.Bool
 	size   atomic.Uint64    // pixels as last painted: width<<32 | height
 	got    func(first bool) // Fyne's thread: shown has changed
+	post   func(func())     // fyne.Do
 	shown  *image.RGBA      // Fyne's thread only
 }
 
 func newFrames(got func(first bool)) *frames {
-	return &frames{spare: make(chan *image.RGBA, 4), got: got}
+	return &frames{spare: make(chan *image.RGBA, 4), got: got, post: fyne.Do}
 }
 
 // Buffer gives an opaque image of that size to write into, reused when possible.
@@ -50,7 +51,7 @@ func (f *frames) Push(b *image.RGBA) {
 	}
 	f.recycle(f.mail.Swap(b))
 	if f.queued.CompareAndSwap(false, true) {
-		fyne.Do(f.take)
+		f.post(f.take)
 	}
 }
 

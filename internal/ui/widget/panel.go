@@ -129,3 +129,21 @@ func (h *Hover) moved() {
 		h.OnMove()
 	}
 }
+
+// Touch makes anything a place to tap.
+type Touch struct {
+	widget.BaseWidget
+	pressable
+	content fyne.CanvasObject
+}
+
+// NewTouch wraps content.
+func NewTouch(content fyne.CanvasObject, tapped func()) *Touch {
+	t := &Touch{content: content}
+	t.OnTapped, t.self = tapped, t
+	t.ExtendBaseWidget(t)
+	return t
+}
+
+// CreateRenderer implements fyne.Widget.
+func (t *Touch) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRenderer(t.content) }
