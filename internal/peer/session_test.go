@@ -17,7 +17,7 @@ func TestCall(t *testing.T) {
 					t.Errorf("Connected %d times, %+v", n, c)
 				}
 				v, n := find[FirstVideo](p)
-				if n != 1 || v.Width != 640 || v.Height != 360 {
+				if n != 1 || v.Width != 320 || v.Height != 180 {
 					t.Errorf("FirstVideo %d times, %+v", n, v)
 				}
 				if _, n := find[FirstAudio](p); n != 1 {
@@ -29,7 +29,7 @@ func TestCall(t *testing.T) {
 			}
 			eventually(t, "statistics", func() bool { s, _ := find[Stats](a); return s.SendFPS > 5 && s.ReceiveFPS > 5 })
 			s, _ := find[Stats](a)
-			if s.SendCodec != codec || s.ReceiveCodec != codec || s.SendSize != [2]int{640, 360} || s.RTT <= 0 || s.SendKbps < 20 {
+			if s.SendCodec != codec || s.ReceiveCodec != codec || s.SendSize != [2]int{320, 180} || s.RTT <= 0 || s.SendKbps < 20 {
 				t.Errorf("%+v", s)
 			}
 			t.Logf("%+v", s)

@@ -24,10 +24,10 @@ func TestCameraOffAndOn(t *testing.T) {
 	eventually(t, "sound goes on", func() bool { return b.ear.hears(440) })
 
 	b.eye.again()
-	a.SetCamera(&pattern{width: 320, height: 240, fps: 30, id: 7})
+	a.SetCamera(&pattern{width: 240, height: 180, fps: 30, id: 7})
 	eventually(t, "b sees the new camera", func() bool { return b.eye.sees(7, 10) })
 	b.eye.again()
-	a.SetCamera(&pattern{width: 640, height: 360, fps: 30, id: 8})
+	a.SetCamera(&pattern{width: 320, height: 180, fps: 30, id: 8})
 	eventually(t, "b sees the third camera", func() bool { return b.eye.sees(8, 10) })
 	if b.eye.bad > 0 {
 		t.Errorf("%d pictures without marker", b.eye.bad)
@@ -45,7 +45,7 @@ func TestStartWithoutDevices(t *testing.T) {
 		}
 	}
 	eventually(t, "connection", func() bool { return has[Connected](a) && has[Connected](b) })
-	a.SetCamera(&pattern{width: 640, height: 360, fps: 30, id: 1})
+	a.SetCamera(&pattern{width: 320, height: 180, fps: 30, id: 1})
 	eventually(t, "b sees a", func() bool { return b.eye.sees(1, 5) })
 	b.SetMicrophone(&tone{hz: 620})
 	eventually(t, "a hears b", func() bool { return a.ear.hears(620) })
