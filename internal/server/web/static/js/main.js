@@ -54,7 +54,7 @@ function update() {
 function waitingView() {
     const words = h('p', {class: 'lead', role: 'status'});
     const again = h('button', {type: 'button', class: 'primary', onclick: () => session.start()}, 'Try again');
-    const node = h('main', {class: 'sign-in'}, h('div', {class: 'card waiting'}, brand(), words, again));
+    const node = h('main', {class: 'sign-in'}, h('div', {class: 'card waiting'}, brand('div'), words, again));
     return {
         node,
         update() {

@@ -40,7 +40,7 @@ export function endWords({reason, outgoing, name, byMe, talked}) {
     case 'hangup':
         return ['Call ended', byMe ? 'You hung up.' : `${name} hung up.`];
     case 'declined':
-        return outgoing ? [`${name} declined`, 'They cannot talk right now.'] : ['Call declined', `You declined the call from ${name}.`];
+        return outgoing ? [`${name} declined`, 'They did not take the call.'] : ['Call declined', `You declined the call from ${name}.`];
     case 'cancelled':
         return outgoing ? ['Call cancelled', 'You hung up before there was an answer.'] : [`Missed call from ${name}`, 'They hung up before you answered.'];
     case 'busy':
@@ -127,7 +127,7 @@ export function duration(ms) {
  * 14:05
  * @param {Date} t
  */
-export const hour = t => t.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'});
+export const hour = t => t.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
 
 /**
  * Today, Yesterday, Monday, 3 March 2026

@@ -1,7 +1,7 @@
 /** The record of calls: the list, newest first, and the page of one call. */
 import {wide} from '../session.js';
 import {clock, day, duration, endWords, hour, recordWords} from '../words.js';
-import {attr, avatar, draw, h, icon, label, list, setText, show} from './dom.js';
+import {attr, avatar, draw, h, icon, list, setText, show} from './dom.js';
 
 /** @typedef {import('../session.js').Session} Session */
 /** @typedef {import('../protocol.js').CallRecord} CallRecord */
@@ -22,7 +22,7 @@ export function callsView(session) {
             const today = day(new Date(record.started), now);
             const first = today !== last;
             last = today;
-            return {record, day: first ? today : ''};
+            return {record, day: today, first};
         });
         list(rows, items, i => i.record.id, i => callRow(session, i.record));
         show(more, calls.more);
@@ -48,16 +48,17 @@ function callRow(session, {id, peer}) {
     const way = icon('incoming');
     const note = h('span', {class: 'row-note'});
     const kind = icon('camera');
+    const spoken = h('span', {class: 'unseen'});
     const time = h('time', {class: 'row-time'});
     const open = h('button', {type: 'button', class: 'row-open', testid: 'call-row', onclick: () => session.go({page: 'call', id})}, face.node,
-        h('span', {class: 'row-text'}, h('span', {class: 'row-name', dir: 'auto'}, peer.name), h('span', {class: 'row-note with-icon'}, way, note)),
+        h('span', {class: 'row-text'}, h('span', {class: 'row-name', dir: 'auto'}, peer.name), h('span', {class: 'row-note with-icon'}, way, spoken, note)),
         h('span', {class: 'row-end'}, time, kind));
     const node = h('li', {class: 'call-item'}, date, h('div', {class: 'row'}, open));
 
-    /** @param {{record: CallRecord, day: string}} item */
-    const update = ({record, day}) => {
+    /** @param {{record: CallRecord, day: string, first: boolean}} item first of that day */
+    const update = ({record, day, first}) => {
         setText(date, day);
-        show(date, day !== '');
+        show(date, first);
         attr(node, 'data-sign', sign(record));
         draw(way, sign(record));
         draw(kind, record.video ? 'camera' : 'phone');
@@ -66,8 +67,7 @@ function callRow(session, {id, peer}) {
         setText(time, hour(started));
         attr(time, 'datetime', record.started);
         attr(open, 'aria-current', shownId(session) === id && 'page');
-        label(open, `${record.missed ? 'Missed' : record.direction === 'incoming' ? 'Incoming' : 'Outgoing'} ${record.video ? 'video' : 'voice'} call, ` +
-            `${peer.name}, ${day} ${hour(started)}, ${recordWords(record)}`);
+        setText(spoken, `${record.direction === 'incoming' ? 'Incoming' : 'Outgoing'} ${record.video ? 'video' : 'voice'} call, `);
     };
     return {node, update};
 }

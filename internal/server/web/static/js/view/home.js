@@ -24,12 +24,12 @@ export function homeView(session, chat) {
     const callsTab = h('button', {type: 'button', testid: 'calls', onclick: () => session.go({page: 'calls'})}, icon('clock'), 'Calls', missed);
     const back = iconButton('back', 'Back', {class: 'quiet back', onclick: () => session.go(inCalls() ? {page: 'calls'} : {page: 'people'})});
     const side = h('div', {class: 'side'},
-        h('header', {class: 'side-head'}, brand(), menu.button),
+        h('header', {class: 'side-head'}, brand('h1'), menu.button),
         h('nav', {class: 'segments', 'aria-label': 'Pages'}, peopleTab, callsTab), people.node, calls.node);
     const chatSlot = h('div', {class: 'chat-slot'});
-    const main = h('main', {class: 'main'}, h('header', {class: 'main-head'}, back, header.node), chatSlot, details.node);
+    const main = h('section', {class: 'main', 'aria-label': 'Open page'}, h('header', {class: 'main-head'}, back, header.node), chatSlot, details.node);
     const banner = h('p', {class: 'banner', role: 'status'});
-    const node = h('div', {class: 'home', tabindex: -1}, banner, side, main, menu.menu);
+    const node = h('main', {class: 'home', tabindex: -1}, banner, side, main, menu.menu);
 
     const inCalls = () => session.route.page === 'calls' || session.route.page === 'call';
 

@@ -36,14 +36,15 @@ export function signInView(session) {
     const hint = h('p', {class: 'hint', id: 'hint'});
     const problem = h('p', {class: 'problem', id: 'problem', role: 'alert'});
     const submit = h('button', {class: 'primary wide', type: 'submit', testid: 'submit'});
-    const form = h('form', {id: 'account', role: 'tabpanel', method: 'post', novalidate: true, onsubmit: send},
+    const form = h('form', {method: 'post', novalidate: true, onsubmit: send},
         h('label', {for: 'username'}, 'Name'), name,
         h('label', {for: 'password'}, 'Password'), h('div', {class: 'with-button'}, password, eye), hint, problem, submit);
+    const panel = h('div', {id: 'account', role: 'tabpanel'}, form);
     const unsafe = h('p', {class: 'notice'}, icon('info'),
-        h('span', {}, 'This page was not opened over HTTPS. Calls work without your camera and microphone only.'));
+        h('span', {}, 'This page was not opened over HTTPS, so calls will be without your camera and microphone.'));
 
     const node = h('main', {class: 'sign-in'},
-        h('div', {class: 'card'}, brand(), title, lead, tabList, form, unsafe),
+        h('div', {class: 'card'}, brand('div'), title, lead, tabList, panel, unsafe),
         h('p', {class: 'footnote'}, 'Video calls between two people, on a server of your own.'));
 
     /** @param {How} which */
@@ -94,7 +95,7 @@ export function signInView(session) {
             attr(tabs[which], 'aria-selected', String(which === how));
             attr(tabs[which], 'tabindex', which === how ? 0 : -1);
         }
-        attr(form, 'aria-labelledby', `tab-${how}`);
+        attr(panel, 'aria-labelledby', `tab-${how}`);
         setText(title, w.title);
         setText(lead, w.lead);
         setText(hint, w.hint);
@@ -110,7 +111,10 @@ export function signInView(session) {
     return {node, update, focus: () => name.focus()};
 }
 
-/** The mark and the name. */
-export function brand() {
-    return h('div', {class: 'brand'}, h('img', {src: '/icon.svg', alt: '', width: 32, height: 32}), h('span', {}, 'Visavis'));
+/**
+ * The mark and the name.
+ * @param {'div'|'h1'} tag
+ */
+export function brand(tag) {
+    return h(tag, {class: 'brand'}, h('img', {src: '/icon.svg', alt: '', width: 32, height: 32}), h('span', {}, 'Visavis'));
 }

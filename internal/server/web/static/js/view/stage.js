@@ -27,7 +27,7 @@ export function stageView(session, chat) {
         onloadeddata: () => session.changed(), onresize: () => session.changed(), onemptied: () => session.changed(),
     });
     const face = avatar('huge');
-    const name = h('h1', {dir: 'auto'});
+    const name = h('p', {class: 'poster-name', dir: 'auto'});
     const status = h('p', {class: 'lead'});
     const poster = h('div', {class: 'poster'}, h('div', {class: 'pulse'}, face.node), name, status);
     const self = selfView();
@@ -172,7 +172,7 @@ export function stageView(session, chat) {
  */
 function pillView({calling}) {
     const dot = h('span', {class: 'dot'});
-    const name = h('span', {class: 'pill-name', dir: 'auto'});
+    const name = h('h1', {class: 'pill-name', dir: 'auto'});
     const time = h('span', {class: 'pill-time', role: 'timer'});
     const muted = icon('micOff');
     const quality = h('span', {class: 'pill-note'});
@@ -202,8 +202,11 @@ function notesView(session) {
     const text = h('span', {});
     /** @type {Set<string>} */
     const read = new Set();
+    /** @type {string[]} */
+    let news = [];
     const close = iconButton('close', 'Got it', {class: 'quiet', onclick: () => {
-        read.add(text.textContent ?? '');
+        for (const problem of news)
+            read.add(problem);
         session.changed();
     }});
     const node = h('div', {class: 'note', role: 'status', testid: 'notice'}, icon('info'), text, close);
@@ -211,9 +214,9 @@ function notesView(session) {
     function update() {
         const problems = session.calling.capture?.problems ?? [];
         const offline = session.online ? [] : ['The server cannot be reached; the call itself goes on.'];
-        const news = [...offline, ...problems].find(p => !read.has(p)) ?? '';
-        setText(text, news);
-        show(node, news !== '');
+        news = [...offline, ...problems].filter(p => !read.has(p));
+        setText(text, news.join(' '));
+        show(node, news.length > 0);
     }
     return {node, update};
 }
@@ -259,10 +262,11 @@ function barView(session, toggleFullScreen) {
         attr(screen, 'aria-pressed', String(shares));
         attr(screen, 'data-on', shares);
         show(screen, canShareScreen());
-        label(chat, 'Chat (C)');
+        const news = session.chats.chat(state.peerId).unread;
+        label(chat, news ? `Chat (C), ${news} new` : 'Chat (C)');
         attr(chat, 'aria-expanded', String(session.callChat));
         attr(chat, 'data-on', session.callChat);
-        setUnread(unread, session.chats.chat(state.peerId).unread);
+        setUnread(unread, news);
         const whole = document.fullscreenElement !== null;
         set(full, whole ? 'shrink' : 'expand', whole ? 'Leave full screen (F)' : 'Full screen (F)');
         show(full, document.fullscreenEnabled);

@@ -1,0 +1,318 @@
+// The runner of the call machine with a made-up server, media connection and camera: what it says on the wire, when it opens
+// and lets go of devices, and what it makes of a link that is cut.
+import assert from 'node:assert/strict';
+import test, {beforeEach} from 'node:test';
+
+class FakePeerConnection {
+    static all = [];
+    constructor(config) {
+        Object.assign(this, {config, transceivers: [], connectionState: 'new', signalingState: 'stable', candidates: [], remoteDescription: null, offers: []});
+        FakePeerConnection.all.push(this);
+    }
+    addTransceiver(kind, {direction}) {
+        const t = {direction, currentDirection: null, receiver: {track: {kind}}, sender: {track: null, replaceTrack: async track => {
+            t.sender.track = track;
+        }}};
+        this.transceivers.push(t);
+        return t;
+    }
+    getTransceivers() {
+        return this.transceivers;
+    }
+    async createOffer(options) {
+        this.offers.push(options);
+        return {type: 'offer', sdp: 'v=0 offer'};
+    }
+    async setLocalDescription(d = {type: 'answer', sdp: 'v=0 answer'}) {
+        this.localDescription = d;
+        this.signalingState = d.type === 'offer' ? 'have-local-offer' : 'stable';
+    }
+    async setRemoteDescription(d) {
+        if (d.type === 'offer' && this.transceivers.length === 0)
+            ['audio', 'video'].forEach(kind => this.addTransceiver(kind, {direction: 'recvonly'}));
+        this.remoteDescription = d;
+        this.signalingState = d.type === 'answer' ? 'stable' : 'have-remote-offer';
+    }
+    async addIceCandidate(c) {
+        this.candidates.push(c.candidate);
+    }
+    async getStats() {
+        return new Map();
+    }
+    close() {
+        this.closed = true;
+    }
+    become(connectionState) {
+        this.connectionState = connectionState;
+        this.onconnectionstatechange?.();
+    }
+}
+
+class FakeTrack {
+    static all = [];
+    enabled = true;
+    constructor(kind) {
+        this.kind = kind;
+        FakeTrack.all.push(this);
+    }
+    stop() {
+        this.stopped = true;
+    }
+}
+
+class FakeStream {
+    constructor(tracks = []) {
+        this.tracks = tracks;
+    }
+    addTrack(track) {
+        this.tracks.push(track);
+    }
+    getTracks() {
+        return this.tracks;
+    }
+}
+
+const asked = [];
+Object.assign(globalThis, {
+    document: {hidden: false, addEventListener() {}},
+    window: {isSecureContext: true},
+    RTCPeerConnection: FakePeerConnection,
+    MediaStream: FakeStream,
+});
+Object.defineProperty(globalThis, 'navigator', {value: {mediaDevices: {
+    async getUserMedia({audio, video}) {
+        asked.push([Boolean(audio), Boolean(video)]);
+        return new FakeStream([...audio ? [new FakeTrack('audio')] : [], ...video ? [new FakeTrack('video')] : []]);
+    },
+}}, configurable: true});
+
+const {Calling} = await import('../static/js/calling.js');
+const {RequestError} = await import('../static/js/link.js');
+
+const settle = () => new Promise(resolve => setTimeout(resolve, 5));
+const bob = {id: 'bob', name: 'Bob', kind: 'person', online: true};
+
+beforeEach(() => {
+    asked.length = FakePeerConnection.all.length = FakeTrack.all.length = 0;
+});
+
+function make(answers = {}) {
+    const sent = [];
+    const heard = [];
+    const link = {
+        online: true,
+        request: async (method, body) => {
+            sent.push([method, body.callId, body.data]);
+            const answer = answers[method];
+            return {data: typeof answer === 'function' ? await answer(body) : answer ?? {}};
+        },
+        lastWord: (method, body) => sent.push(['last', method, body.callId]),
+    };
+    const ringer = {ring: (incoming, name) => heard.push([incoming ? 'ring' : 'ringback', name]), quiet: () => heard.push(['quiet']), ended: () => heard.push(['over'])};
+    const world = {
+        link, ringer, settings: {relayOnly: false, cleanSound: true}, person: id => id === 'bob' ? bob : undefined,
+        record: async () => ({reason: 'hangup', ended: '2026-03-04T05:06:07Z', endedBy: 'bob'}), changed() {}, recorded: () => heard.push(['recorded']),
+    };
+    const calling = new Calling(world);
+    const push = (code, callId, data = {}) => calling.push({method: '', type: 0, code, callId, data});
+    return {calling, sent, heard, link, push, world, answers};
+}
+
+const said = (sent, method) => sent.filter(([m]) => m === method);
+const ice = [{urls: ['stun:x']}];
+
+test('a call out: invite, ring, offer, media, hang up', async () => {
+    const {calling, sent, heard, push} = make();
+    calling.dial('bob', true);
+    const {id} = calling.state;
+    assert.equal(calling.state.phase, 'dialing');
+    assert.deepEqual(asked, [[true, true]], 'devices are asked for while it rings');
+    await settle();
+    push(10101, id, {devices: 2});
+    assert.deepEqual([calling.state.phase, calling.devices], ['ringing_out', 2]);
+    assert.deepEqual(heard, [['ringback', 'Bob']]);
+    push(10102, id, {video: true, iceServers: ice});
+    await settle();
+    const [pc] = FakePeerConnection.all;
+    assert.deepEqual(pc.config.iceServers, ice);
+    assert.deepEqual(pc.transceivers.map(t => [t.receiver.track.kind, t.direction, t.sender.track?.kind]), [['audio', 'sendrecv', 'audio'], ['video', 'sendrecv', 'video']]);
+    assert.deepEqual(said(sent, 'Message/Offer'), [['Message/Offer', id, {sdp: 'v=0 offer'}]]);
+    assert.deepEqual(said(sent, 'Call/Media').at(-1)[2], {microphone: true, camera: true, screen: undefined});
+    push(10009, id, {candidate: 'early'});
+    push(10011, id, {sdp: 'v=0 theirs'});
+    push(10009, id, {candidate: 'late'});
+    await settle();
+    assert.deepEqual(pc.candidates, ['early', 'late'], 'a candidate waits for the description');
+    pc.become('connected');
+    assert.equal(calling.state.phase, 'active');
+    await calling.setCamera(false);
+    await settle();
+    assert.equal(FakeTrack.all.find(t => t.kind === 'video').stopped, true, 'the light goes out');
+    assert.equal(pc.transceivers[1].sender.track, null);
+    assert.equal(said(sent, 'Call/Media').at(-1)[2].camera, false);
+    calling.hangup();
+    assert.deepEqual([calling.state.phase, calling.state.reason, pc.closed], ['ended', 'hangup', true]);
+    assert.ok(FakeTrack.all.every(t => t.stopped));
+    assert.deepEqual(said(sent, 'Call/Hangup'), [['Call/Hangup', id, {reason: 'hangup'}]]);
+});
+
+test('a call in: ring, accept without camera, answer', async () => {
+    const {calling, sent, heard, push} = make({'Call/Accept': {video: false, iceServers: ice}});
+    push(10100, 'c1', {video: true, from: {...bob, id: 'zoe', name: 'Zoe'}});
+    assert.deepEqual([calling.state.phase, calling.peer.name, calling.theirs.camera], ['incoming', 'Zoe', true]);
+    assert.deepEqual(heard, [['ring', 'Zoe']]);
+    assert.deepEqual(asked, [], 'nobody is filmed before they accept');
+    calling.accept(false);
+    await settle();
+    assert.deepEqual([calling.state.phase, asked], ['connecting', [[true, false]]]);
+    push(10010, 'c1', {sdp: 'v=0 theirs'});
+    await settle();
+    assert.deepEqual(FakePeerConnection.all[0].transceivers.map(t => t.direction), ['sendrecv', 'sendrecv'], 'a camera can come later');
+    assert.deepEqual(said(sent, 'Message/Answer'), [['Message/Answer', 'c1', {sdp: 'v=0 answer'}]]);
+    push(10103, 'c1', {reason: 'hangup', byId: 'zoe'});
+    assert.deepEqual([calling.state.phase, calling.endedBy], ['ended', 'zoe']);
+    calling.dismiss();
+    assert.equal(calling.state.phase, 'idle');
+});
+
+test('both dial: the other’s invite is not refused, and its call is taken', async () => {
+    const {calling, sent, push} = make({'Call/Invite': async () => {
+        push(10100, 'theirs', {video: true, from: bob});
+        return {merged: 'theirs', iceServers: ice, peer: bob, video: true};
+    }});
+    calling.dial('bob', true);
+    await settle();
+    assert.deepEqual(said(sent, 'Call/Reject'), []);
+    assert.deepEqual([calling.state.phase, calling.state.id, calling.state.outgoing], ['connecting', 'theirs', false]);
+    assert.equal(FakePeerConnection.all[0].offers.length, 0, 'the callee waits for the offer');
+    calling.hangup();
+});
+
+test('a second caller hears busy', () => {
+    const {calling, sent, push} = make();
+    calling.dial('bob', false);
+    push(10100, 'c2', {video: false, from: {...bob, id: 'eve', name: 'Eve'}});
+    assert.deepEqual(said(sent, 'Call/Reject'), [['Call/Reject', 'c2', {reason: 'busy'}]]);
+    assert.equal(calling.peer.name, 'Bob');
+    calling.hangup();
+});
+
+test('refusals become end reasons', async () => {
+    for (const [code, reason] of [['already_in_call', 'already_in_call'], ['not_found', 'offline'], ['too_many', 'too_many']]) {
+        const {calling} = make({'Call/Invite': () => {
+            throw new RequestError(code, 'no');
+        }});
+        calling.dial('bob', false);
+        await settle();
+        assert.deepEqual([calling.state.phase, calling.state.reason], ['ended', reason]);
+    }
+    const {calling, push} = make({'Call/Accept': () => {
+        throw new RequestError('already_answered', 'no');
+    }});
+    push(10100, 'c1', {video: false, from: bob});
+    calling.accept(false);
+    await settle();
+    assert.equal(calling.state.reason, 'answered_elsewhere');
+});
+
+test('without a server, a call ends at once and says so', async () => {
+    const {calling, link} = make();
+    link.online = false;
+    calling.dial('bob', false);
+    await settle();
+    assert.deepEqual([calling.state.phase, calling.state.reason], ['ended', 'server_lost']);
+});
+
+test('what could not be said is said when the link is back', async () => {
+    const {calling, sent, link, push, answers} = make();
+    calling.dial('bob', false);
+    await settle();
+    const {id} = calling.state;
+    push(10102, id, {video: false, iceServers: ice});
+    await settle();
+    FakePeerConnection.all[0].become('connected');
+    const cut = () => {
+        throw new RequestError('offline', 'cut');
+    };
+    Object.assign(answers, {'Call/Media': cut, 'Call/Hangup': cut});
+    link.online = false;
+    calling.setMicrophone(false);
+    await settle();
+    calling.hangup();
+    await settle();
+    sent.length = 0;
+    Object.assign(answers, {'Call/Media': {}, 'Call/Hangup': {}});
+    link.online = true;
+    await calling.online(id);
+    await settle();
+    assert.deepEqual(said(sent, 'Call/Hangup'), [['Call/Hangup', id, {reason: 'hangup'}]]);
+});
+
+test('a call that the server no longer knows has ended, as its record says', async () => {
+    const {calling, push} = make();
+    calling.dial('bob', false);
+    const {id} = calling.state;
+    await settle();
+    push(10102, id, {video: false, iceServers: ice});
+    await calling.online('');
+    assert.deepEqual([calling.state.phase, calling.state.reason, calling.endedBy], ['ended', 'hangup', 'bob']);
+});
+
+test('a call that the server still knows goes on', async () => {
+    const {calling, push} = make();
+    calling.dial('bob', false);
+    const {id} = calling.state;
+    await settle();
+    push(10102, id, {video: false, iceServers: ice});
+    await calling.online(id);
+    assert.equal(calling.state.phase, 'connecting');
+    calling.hangup();
+});
+
+test('devices that open after the call has ended are let go at once', async () => {
+    const {calling} = make();
+    calling.dial('bob', true);
+    calling.hangup();
+    await settle();
+    assert.equal(FakeTrack.all.length, 2);
+    assert.ok(FakeTrack.all.every(t => t.stopped));
+});
+
+test('a page that is left says goodbye', async () => {
+    const {calling, sent, push} = make();
+    calling.leave();
+    calling.dial('bob', false);
+    calling.leave();
+    push(10102, calling.state.id, {video: false, iceServers: ice});
+    calling.leave();
+    assert.deepEqual(sent.filter(([m]) => m === 'last').map(([, m]) => m), ['Call/Cancel', 'Call/Hangup']);
+    calling.hangup();
+});
+
+test('a lost connection is offered again by the caller', async t => {
+    const {calling, sent, push} = make();
+    calling.dial('bob', false);
+    const {id} = calling.state;
+    await settle();
+    push(10102, id, {video: false, iceServers: ice});
+    await settle();
+    push(10011, id, {sdp: 'v=0 theirs'});
+    await settle();
+    const [pc] = FakePeerConnection.all;
+    pc.become('connected');
+    t.mock.timers.enable({apis: ['setTimeout']});
+    pc.become('disconnected');
+    assert.equal(calling.state.phase, 'reconnecting');
+    t.mock.timers.tick(2000);
+    t.mock.timers.reset();
+    await settle();
+    assert.deepEqual(pc.offers, [{iceRestart: false}, {iceRestart: true}]);
+    assert.equal(said(sent, 'Message/Offer').length, 2);
+    pc.become('connected');
+    assert.equal(calling.state.phase, 'active');
+    pc.signalingState = 'have-local-offer';
+    push(10010, id, {sdp: 'v=0 restart of theirs'});
+    await settle();
+    assert.equal(said(sent, 'Message/Answer').length, 0, 'both offered: the callee gives way');
+    calling.hangup();
+});
