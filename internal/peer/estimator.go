@@ -17,7 +17,8 @@ type estimator struct {
 	limit   float64
 	lastCut time.Time
 	lastUp  time.Time
-	overuse int // feedbacks in a row with a queue
+	epoch   time.Time // of the send times: they count from the first one
+	overuse int       // feedbacks in a row with a queue
 
 	base   baseline
 	rate   rateMeter // what got through
@@ -56,8 +57,10 @@ func (e *estimator) feedback(arrivals []arrival, now time.Time) int {
 			continue
 		}
 		e.rate.add(a.size, a.received)
-		// Both clocks start somewhere; only differences are used.
-		transit := a.received - time.Duration(a.sent.UnixNano())
+		if e.epoch.IsZero() {
+			e.epoch = a.sent
+		}
+		transit := a.received - a.sent.Sub(e.epoch) // up to a constant: the two clocks start anywhere
 		if !any || transit < fastest {
 			fastest, any = transit, true
 		}

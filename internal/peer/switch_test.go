@@ -147,3 +147,18 @@ func TestCommonCodec(t *testing.T) {
 		t.Errorf("a sends %q", c)
 	}
 }
+
+// A decoder that has lost its way gets a key frame, and the request crosses the wire.
+func TestKeyFrameOnRequest(t *testing.T) {
+	a, b := newPair(t, nil)
+	call(t, a, b)
+	flows(t, a, b)
+	keys := a.videoOut.count.keys.Load()
+	b.videoIn.resync.Store(true)
+	eventually(t, "a key frame", func() bool { return a.videoOut.count.keys.Load() > keys })
+	b.eye.again()
+	flows(t, a, b)
+	if b.videoIn.count.keysAsked.Load() == 0 || b.eye.bad > 0 {
+		t.Errorf("%d asked for, %d smeared", b.videoIn.count.keysAsked.Load(), b.eye.bad)
+	}
+}

@@ -181,8 +181,9 @@ func (v *videoReceiver) take(a *assembler, r received) {
 	}
 }
 
-// decodeQueue holds assembled pictures for the decoder until it is time to show them, maxShowDelay at most. All must be decoded, because each is the reference of the next,
-// so it is not the place to drop single ones; when it is full, the rest until a key frame is worthless.
+// decodeQueue holds assembled pictures for the decoder until it is time to show them, maxShowDelay at most. All must be
+// decoded, because each is the reference of the next, so it is not the place to drop single ones; when it is full, the
+// rest until a key frame is worthless.
 type decodeQueue struct {
 	mu    sync.Mutex
 	queue []timedPicture
