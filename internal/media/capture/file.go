@@ -25,6 +25,8 @@ type File struct {
 	beat    *beat
 	failure *failure
 	in      *y4m.Reader
+	closing sync.Once
+	closed  error
 	pool    media.Pool
 	scaled  media.Pool
 }
@@ -108,7 +110,8 @@ func (v *File) Close() error {
 	}
 	b.close()
 	v.failure.end()
-	return v.in.Close()
+	v.closing.Do(func() { v.closed = v.in.Close() })
+	return v.closed
 }
 
 // WAV is an AudioSource that plays a sound file over and over.
@@ -119,6 +122,8 @@ type WAV struct {
 	sound   *madeSound
 	failure *failure
 	in      *wav.Reader
+	closing sync.Once
+	closed  error
 }
 
 // Label is the file's name.
@@ -171,5 +176,6 @@ func (a *WAV) Close() error {
 	}
 	s.close()
 	a.failure.end()
-	return a.in.Close()
+	a.closing.Do(func() { a.closed = a.in.Close() })
+	return a.closed
 }

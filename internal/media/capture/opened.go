@@ -91,10 +91,8 @@ func (o *opened) record(mode prop.Media) (err error) {
 	return err
 }
 
-// close may be called by several; each returns when the driver is closed.
+// close may be called by several; each returns when the driver is closed. The device stays reserved until its reader has
+// ended and frees it.
 func (o *opened) close() {
-	o.closing.Do(func() {
-		_ = o.Driver.Close()
-		free(o.device)
-	})
+	o.closing.Do(func() { _ = o.Driver.Close() })
 }

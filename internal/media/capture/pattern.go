@@ -156,8 +156,13 @@ func digit(w, h, n int, col color.RGBA) canvas {
 	}
 	half := (fh - t) / 2
 	bars := [7][4]float64{
-		{t / 2, 0, fw - t, t}, {0, t / 2, t, half}, {fw - t, t / 2, t, half}, {t / 2, half, fw - t, t},
-		{0, half + t/2, t, half}, {fw - t, half + t/2, t, half}, {t / 2, fh - t, fw - t, t},
+		{t / 2, 0, fw - t, t},
+		{0, t / 2, t, half},
+		{fw - t, t / 2, t, half},
+		{t / 2, half, fw - t, t},
+		{0, half + t/2, t, half},
+		{fw - t, half + t/2, t, half},
+		{t / 2, fh - t, fw - t, t},
 	}
 	for i, b := range bars {
 		if segments[n]>>(6-i)&1 == 1 {

@@ -86,6 +86,7 @@ func (s *videoSource) Start(deliver func(*media.Frame)) error {
 // run reads until Close, an error, or a stall.
 func (s *videoSource) run() {
 	defer close(s.done)
+	defer free(s.using.device)
 	defer s.using.close()
 	stall := time.AfterFunc(stalledAfter, func() {
 		s.stalled.Store(true)

@@ -2,6 +2,7 @@ package playout
 
 import (
 	"path/filepath"
+	"sync"
 
 	"visavis.example/internal/media/wav"
 )
@@ -15,6 +16,8 @@ type WAVFile struct {
 	out     *wav.Writer
 	failure *failure
 	broken  bool
+	closing sync.Once
+	closed  error
 }
 
 // Label is the file's name.
@@ -51,9 +54,9 @@ func (w *WAVFile) Close() error {
 		return nil
 	}
 	w.puller.close()
-	err := w.out.Close()
+	w.closing.Do(func() { w.closed = w.out.Close() })
 	if first := w.failure.end(); first != nil {
 		return first
 	}
-	return err
+	return w.closed
 }
