@@ -42,7 +42,7 @@ const sign = r => r.missed ? 'missed' : r.direction;
  * @param {CallRecord} record
  */
 function callRow(session, {id, peer}) {
-    const date = h('h3', {class: 'day'});
+    const date = h('h2', {class: 'day'});
     const face = avatar();
     face.update(peer);
     const way = icon('incoming');

@@ -79,7 +79,7 @@ function chatHeader(session) {
     const dot = h('span', {class: 'presence'});
     const faceBox = h('span', {class: 'avatar-box'}, face.node, dot);
     const lobby = h('span', {class: 'avatar lobby', 'aria-hidden': 'true'}, icon('lobby'));
-    const name = h('h2', {dir: 'auto'});
+    const name = h('h1', {dir: 'auto'});
     const note = h('p', {class: 'row-note'});
     const voice = iconButton('phone', '', {class: 'quiet', testid: 'chat-voice', onclick: () => session.calling.dial(id, false)});
     const video = iconButton('camera', '', {class: 'primary', testid: 'chat-video', onclick: () => session.calling.dial(id, true)});
