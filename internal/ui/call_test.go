@@ -235,6 +235,31 @@ func TestKeysInACall(t *testing.T) {
 	asked(t, f, "hang up")
 }
 
+// TestKeysDoNotGoToHiddenFields: somebody types a message when the call they accepted comes up.
+func TestKeysDoNotGoToHiddenFields(t *testing.T) {
+	w, f := open(t, 1100, 700, signedIn())
+	w.main.openChat("bob")
+	if w.win.Canvas().Focused() == nil {
+		t.Fatal("the chat is not ready for typing")
+	}
+	f.set(func(s *app.Snapshot) { inCall(s, call.Active) })
+	if o := w.win.Canvas().Focused(); o != nil {
+		t.Errorf("%T has the keys", o)
+	}
+}
+
+// TestHiddenChatsAreNotRead: what comes during a call was not seen on the page behind it.
+func TestHiddenChatsAreNotRead(t *testing.T) {
+	w, f := open(t, 1100, 700, signedIn())
+	w.main.openChat("bob")
+	f.set(func(s *app.Snapshot) { inCall(s, call.Active) })
+	f.take()
+	f.set(func(s *app.Snapshot) { s.People[0].Unread = 5 })
+	asked(t, f)
+	f.set(func(s *app.Snapshot) { s.Call = app.Call{} })
+	asked(t, f, "read bob")
+}
+
 func TestChatInTheCall(t *testing.T) {
 	w, f := calling(t, 1100, 700)
 	f.set(func(s *app.Snapshot) { s.People[2].Unread = 3 })
