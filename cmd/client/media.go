@@ -253,7 +253,7 @@ func (l *link) lost(d peer.Device, err error) {
 // notice says in people's words what a device's failure means for the call.
 func (l *link) notice(d peer.Device, err error) {
 	l.calls.log.Warn("device", "what", d, "err", err)
-	text := ""
+	var text string
 	switch {
 	case errors.Is(err, capture.ErrNoCamera):
 		text = "No camera was found. The other cannot see you."

@@ -104,7 +104,8 @@ func parse(command string, args []string) (*options, error) {
 		o.media.devices(camera, microphone, speaker), o.media.codecList(codecs),
 		readSize("size", size, &o.media.width, &o.media.height),
 		readSize("record-size", recordSize, &o.media.recordWidth, &o.media.recordHeight),
-		o.readPassword(passwordFile), o.check())
+		o.readPassword(passwordFile), o.check(),
+	)
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -58,8 +58,12 @@ type note struct{ at, length, hz, volume float64 }
 // The ringtone is three rising bell-like notes, twice, then a pause; the ringback the plain long tone of a telephone.
 var (
 	ringtone = []note{
-		{0, 0.9, 659.3, 0.30}, {0.18, 0.9, 784.0, 0.30}, {0.36, 1.2, 987.8, 0.34},
-		{1.1, 0.9, 659.3, 0.30}, {1.28, 0.9, 784.0, 0.30}, {1.46, 1.4, 1174.7, 0.32},
+		{0, 0.9, 659.3, 0.30},
+		{0.18, 0.9, 784.0, 0.30},
+		{0.36, 1.2, 987.8, 0.34},
+		{1.1, 0.9, 659.3, 0.30},
+		{1.28, 0.9, 784.0, 0.30},
+		{1.46, 1.4, 1174.7, 0.32},
 	}
 	ringback = []note{{0, 1, 425, 0.10}}
 )

@@ -26,6 +26,7 @@ type fakePerson struct {
 func (p *fakePerson) Dial(id string, video bool) {
 	p.did = append(p.did, fmt.Sprint("dial ", id, " ", video))
 }
+
 func (p *fakePerson) Accept(video bool)         { p.did = append(p.did, fmt.Sprint("accept ", video)) }
 func (p *fakePerson) Decline()                  { p.did = append(p.did, "decline") }
 func (p *fakePerson) Hangup()                   { p.did = append(p.did, "hangup") }

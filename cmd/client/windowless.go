@@ -115,7 +115,7 @@ func windowless(o *options, stdout, stderr io.Writer) (int, error) {
 	late := time.AfterFunc(onlineLimit, c.checkOnline)
 	defer late.Stop()
 
-	code := exitOK
+	var code int
 	select {
 	case code = <-c.robot.done:
 	case <-interrupts:

@@ -82,8 +82,9 @@ type Peer interface {
 // MediaEvent is something a Peer has to say.
 type MediaEvent interface{ isMediaEvent() }
 
-// Media events. LocalOffer, LocalAnswer and LocalCandidate are to be sent to the other; the rest is news.
+// Media events.
 type (
+	// LocalOffer, LocalAnswer and LocalCandidate are to be sent to the other; the rest is news.
 	LocalOffer     struct{ SDP string }
 	LocalAnswer    struct{ SDP string }
 	LocalCandidate struct{ signal.Candidate }

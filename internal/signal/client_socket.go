@@ -60,6 +60,7 @@ func (c *Client) dial(ctx context.Context) (*socket, error) {
 		ReadBufferSize:  4096,
 		WriteBufferSize: 4096,
 	}
+	//nolint:bodyclose // upgradeProblem closes it; after a good upgrade there is none
 	conn, res, err := d.DialContext(ctx, c.URL, http.Header{"Authorization": {"Bearer " + c.Token}})
 	if err != nil {
 		return nil, upgradeProblem(c.URL, res, err)

@@ -11,6 +11,7 @@ import (
 	"runtime"
 
 	fyneapp "fyne.io/fyne/v2/app"
+	"fyne.io/fyne/v2/driver/software"
 
 	"visavis.example/internal/app"
 	"visavis.example/internal/ui/theme"
@@ -79,9 +80,18 @@ type Config struct {
 // Handle lets automation reach the open window. Its methods wait for Fyne's thread: never call them on it.
 type Handle struct{ w *window }
 
-// Capture reads the window's picture back; nil when the window has closed.
+// Capture gives the window's picture; nil when the window has closed. It is drawn once more, in software: reading it back
+// from the screen gives black under Mesa's software renderer, and whatever covers the window elsewhere.
 func (h *Handle) Capture() (m image.Image) {
-	h.w.doAndWait(func() { m = h.w.win.Canvas().Capture() })
+	h.w.doAndWait(func() {
+		on := h.w.win.Canvas()
+		paper := software.NewCanvas()
+		paper.SetPadded(false)
+		paper.SetScale(on.Scale())
+		paper.Resize(on.Size())
+		paper.SetContent(on.Content()) // has that size already, so that nothing moves
+		m = paper.Capture()
+	})
 	return m
 }
 
