@@ -104,7 +104,7 @@ func (v *Virtual) KeepPlace(f func()) {
 func (v *Virtual) Row(i int) fyne.CanvasObject { return v.used[i] }
 
 // Held is how many rows exist.
-func (v *Virtual) Held() int { return len(v.used) + len(v.pool) }
+func (v *Virtual) Held() int { return len(v.content.objects) }
 
 func (v *Virtual) total() float32 {
 	if len(v.tops) == 0 {
