@@ -218,9 +218,15 @@ func (p *phone) cut() {
 
 func (s *site) wsURL() string { return "ws" + strings.TrimPrefix(s.srv.URL(), "http") + "/ws" }
 
-func (s *site) dial(h http.Header, protocols ...string) (*websocket.Conn, *http.Response, error) {
+// dial opens a socket, or gives the HTTP status with which it was refused (0: no answer).
+func (s *site) dial(h http.Header, protocols ...string) (conn *websocket.Conn, status int, err error) {
 	d := websocket.Dialer{TLSClientConfig: s.tls, HandshakeTimeout: patience, Subprotocols: protocols}
-	return d.DialContext(s.t.Context(), s.wsURL(), h)
+	conn, res, err := d.DialContext(s.t.Context(), s.wsURL(), h)
+	if res != nil {
+		_ = res.Body.Close()
+		status = res.StatusCode
+	}
+	return conn, status, err
 }
 
 // raw is a socket that has not said User/Connect.

@@ -61,13 +61,6 @@ func (o *outbox) stop() {
 	o.closed, o.queue, o.owed = true, nil, 0
 }
 
-// busy says whether something is being written: a ping would only queue behind it.
-func (o *outbox) busy() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.writing
-}
-
 func (o *outbox) write() {
 	for {
 		o.mu.Lock()

@@ -67,13 +67,13 @@ func (k *socket) Close(code int, reason string) {
 	_ = k.conn.NetConn().SetReadDeadline(time.Now().Add(farewellWait))
 }
 
-// ping is the wheel's. What is being written shows by itself whether the other side is there.
+// ping is the wheel's. It is sent even while other messages are: only the answer shows that the other side is there.
 func (k *socket) ping() {
 	if time.Now().After(k.session.Expires) {
 		k.Close(closePolicy, "the session has ended")
-	} else if !k.busy() {
-		k.put(frame{kind: websocket.PingMessage})
+		return
 	}
+	k.put(frame{kind: websocket.PingMessage})
 }
 
 // alive gives the other side more time; never a socket that is being closed.

@@ -218,8 +218,8 @@ func TestTooManySockets(t *testing.T) {
 	for i := range 10 {
 		g.phone("device" + string(rune('a'+i)))
 	}
-	_, res, err := s.dial(http.Header{"Authorization": {"Bearer " + g.token}}, signal.Subprotocol)
-	if err == nil || res.StatusCode != http.StatusTooManyRequests {
+	_, status, err := s.dial(http.Header{"Authorization": {"Bearer " + g.token}}, signal.Subprotocol)
+	if err == nil || status != http.StatusTooManyRequests {
 		t.Fatalf("the eleventh: %v", err)
 	}
 	s.guest("bob").phone("b")
@@ -276,6 +276,7 @@ func TestNoCompression(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	defer res.Body.Close()
 	if e := res.Header.Get("Sec-WebSocket-Extensions"); e != "" {
 		t.Fatalf("negotiated %q", e)
 	}

@@ -41,7 +41,7 @@ type Limits struct {
 	RegisterPerNet        limit.Rate // new accounts from one network
 }
 
-// DefaultLimits: five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
+// DefaultLimits are five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
 // owner out, because what it uses up from its own network is not taken from the owner's.
 var DefaultLimits = Limits{
 	LoginPerAccountAndNet: limit.Rate{Burst: 5, Every: 30 * time.Second},

@@ -59,6 +59,7 @@ func (w *world) SaveMessage(m signal.ChatMessage, done func(signal.ChatMessage, 
 func (w *world) ICEServers(host, user, device, call string) []signal.ICEServer {
 	return []signal.ICEServer{{URLs: []string{"turn:" + host}, Username: user + "/" + device + "/" + call}}
 }
+
 func (w *world) AllowPeer(call string, a netip.Addr) { w.peers = append(w.peers, call+" "+a.String()) }
 func (w *world) EndCall(call string)                 { w.ended = append(w.ended, call) }
 
