@@ -34,11 +34,18 @@ func NewVideo() *Video {
 	return v
 }
 
+// black stands for a picture that has not come.
+var black = func() image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, 1, 1))
+	m.Set(0, 0, color.Black)
+	return m
+}()
+
 // generate runs on Fyne's thread, at most once after each Refresh. An *image.RGBA whose stride is 4*w is uploaded as it is.
 func (v *Video) generate(w, h int) image.Image {
 	v.painted(w, h)
 	if v.shown == nil {
-		return image.NewUniform(color.Black)
+		return black // not image.Uniform: the software painter takes its bounds for a size
 	}
 	return v.shown
 }

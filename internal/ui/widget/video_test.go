@@ -176,3 +176,14 @@ func TestSelfViewOnlyReportsDrags(t *testing.T) {
 		t.Error(moved, dropped, v.Position())
 	}
 }
+
+// TestEmptyVideoCanBeDrawnInSoftware takes a picture of a call before the other's first one has come.
+func TestEmptyVideoCanBeDrawnInSoftware(t *testing.T) {
+	test.NewTempApp(t)
+	w := test.NewTempWindow(t, NewVideo())
+	w.Resize(fyne.NewSize(320, 200))
+	m := w.Canvas().Capture()
+	if r, g, b, _ := m.At(m.Bounds().Dx()/2, m.Bounds().Dy()/2).RGBA(); r|g|b != 0 {
+		t.Errorf("the middle is %x %x %x, not black", r, g, b)
+	}
+}
