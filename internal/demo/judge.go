@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"image/png"
+	"os"
 
 	"visavis.example/internal/testkit"
 )
@@ -39,4 +41,28 @@ func (s *Side) judge(name, pictures, sound string, other uint8) error {
 		problems = append(problems, fmt.Errorf("%s's call ended with %q", name, s.EndReason))
 	}
 	return errors.Join(problems...)
+}
+
+// drawn fails when a screenshot is one of an empty window: a picture of a person has thousands of colours.
+func drawn(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("screenshot: %w", err)
+	}
+	defer f.Close()
+	m, err := png.Decode(f)
+	if err != nil {
+		return fmt.Errorf("screenshot %s: %w", path, err)
+	}
+	colours := map[[3]uint32]bool{}
+	for y := m.Bounds().Min.Y; y < m.Bounds().Max.Y; y++ {
+		for x := m.Bounds().Min.X; x < m.Bounds().Max.X; x++ {
+			r, g, b, _ := m.At(x, y).RGBA()
+			colours[[3]uint32{r, g, b}] = true
+		}
+	}
+	if len(colours) < 1000 {
+		return fmt.Errorf("%s has only %d colours: the window did not show the other", path, len(colours))
+	}
+	return nil
 }

@@ -78,6 +78,9 @@ func (d demo) run(ctx context.Context) (*Report, error) {
 	if err := os.MkdirAll(d.out, 0o755); err != nil {
 		return nil, err
 	}
+	for _, old := range []string{"alice.png", "bob.png", "report.json"} { // nobody should take the last run's for this one's
+		_ = os.Remove(filepath.Join(d.out, old))
+	}
 	dir, err := os.MkdirTemp("", "visavis-demo-")
 	if err != nil {
 		return nil, err
@@ -130,7 +133,8 @@ func (d demo) call(ctx context.Context, stage *testkit.Stage, report *Report) er
 	report.Bob.measure(bob)
 	return errors.Join(
 		report.Alice.judge("alice", stage.Path("alice.y4m"), stage.Path("alice.wav"), 2),
-		report.Bob.judge("bob", stage.Path("bob.y4m"), stage.Path("bob.wav"), 1))
+		report.Bob.judge("bob", stage.Path("bob.y4m"), stage.Path("bob.wav"), 1),
+		drawn(filepath.Join(d.out, "alice.png")), drawn(filepath.Join(d.out, "bob.png")))
 }
 
 // displayEnv gives what a window needs: nothing where there is a display, else a virtual one.
