@@ -298,7 +298,7 @@ const (
 	EndPeerGone          EndReason = "peer_gone"          // the other's device vanished and did not come back
 	EndConnectionFailed  EndReason = "connection_failed"  // media found no way, or lost it for good
 	EndServerLost        EndReason = "server_lost"        // only said by a client to itself: unreachable while dialling
-	EndServerStopped     EndReason = "server_stopped"     // the server shut down before the call was accepted
+	EndServerStopped     EndReason = "server_stopped"     // the server shut down before an accept, or was away for too long
 )
 
 // CheckID says whether s can be an id: 16 to 64 letters, digits, - or _. Call ids need 128 random bits (NewID).
