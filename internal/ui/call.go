@@ -146,6 +146,7 @@ func (p *callPage) rest() {
 		p.self.Clear()
 		p.drawer.close()
 		p.corner.home()
+		p.top.stats.Hide()
 	}
 }
 

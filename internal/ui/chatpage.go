@@ -69,7 +69,8 @@ func newChatPage(w *window, m *mainPage) *chatPage {
 	p.video = widget.NewButton("Video call", "camera", widget.Main, func() { w.cmd.Dial(p.id, true) })
 	p.head = newPageHead(m, true, p.phone, p.video)
 	p.root = container.NewStack(widget.NewPanel(theme.TonePage, 0), container.NewBorder(
-		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, p.view.root))
+		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, p.view.root,
+	))
 	return p
 }
 

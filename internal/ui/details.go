@@ -62,7 +62,8 @@ func newDetailsPage(w *window, m *mainPage) *detailsPage {
 		},
 	}, content))
 	p.root = container.NewStack(widget.NewPanel(theme.TonePage, 0), container.NewBorder(
-		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, scroll))
+		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, scroll,
+	))
 	return p
 }
 

@@ -56,6 +56,7 @@ func (a *fake) Subscribe(f func(app.Snapshot)) func() {
 func (a *fake) SignIn(server, name, password string) {
 	a.ask("sign in %s %s %s", server, name, password)
 }
+
 func (a *fake) SignUp(server, name, password string) {
 	a.ask("sign up %s %s %s", server, name, password)
 }

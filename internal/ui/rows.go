@@ -15,9 +15,8 @@ import (
 type personRow struct {
 	fynewidget.BaseWidget
 	widget.Row
-	b      *sideBar
-	id     string
-	online bool
+	b  *sideBar
+	id string
 
 	back          *widget.Panel
 	avatar        *widget.Avatar

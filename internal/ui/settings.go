@@ -59,7 +59,8 @@ func newSettingsPage(w *window, m *mainPage) *settingsPage {
 		},
 	}, content))
 	p.root = container.NewStack(widget.NewPanel(theme.TonePage, 0), container.NewBorder(
-		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, scroll))
+		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, scroll,
+	))
 	return p
 }
 

@@ -36,7 +36,6 @@ type window struct {
 
 	snap     app.Snapshot // the newest shown
 	wasPhase call.Phase
-	wasCall  string
 	look     *theme.Theme
 	tray     bool
 	notify   bool
@@ -137,7 +136,7 @@ func (w *window) show(s app.Snapshot) {
 	if page == w.call.root && w.wasPhase == call.Incoming && s.Call.Phase != call.Incoming {
 		w.raise() // accepted in the ringing window
 	}
-	w.wasPhase, w.wasCall = s.Call.Phase, s.Call.ID
+	w.wasPhase = s.Call.Phase
 }
 
 // turnTo puts a page in sight and says whether it was not.
