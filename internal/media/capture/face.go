@@ -64,6 +64,11 @@ func (p portrait) oval(x, y, rx, ry float64, in ink) {
 	p.ellipse(p.cx+x*p.u, p.cy+y*p.u, rx*p.u, ry*p.u, in)
 }
 
+// near is the box around a place, in units.
+func (p portrait) near(x, y, rx, ry float64) image.Rectangle {
+	return around(p.cx+x*p.u, p.cy+y*p.u, rx*p.u, ry*p.u)
+}
+
 func (p portrait) hairBehind() {
 	dark := plain(shade(p.hair, 0.85))
 	switch p.style {
@@ -96,10 +101,10 @@ func (p portrait) skin() {
 func (p portrait) eye(side float64, blink bool) {
 	x, y := side*0.058, -0.012
 	brow := without(oval(p.cx+x*p.u, p.cy-0.030*p.u, 0.036*p.u, 0.028*p.u), oval(p.cx+x*p.u, p.cy-0.022*p.u, 0.042*p.u, 0.028*p.u))
-	p.fill(p.Rect, brow, 1, plain(shade(p.hair, 0.9)))
+	p.fill(p.near(x, -0.02, 0.05, 0.04), brow, 1, plain(shade(p.hair, 0.9)))
 	if blink {
 		lid := without(oval(p.cx+x*p.u, p.cy+(y-0.002)*p.u, 0.026*p.u, 0.014*p.u), oval(p.cx+x*p.u, p.cy+(y-0.008)*p.u, 0.028*p.u, 0.014*p.u))
-		p.fill(p.Rect, lid, 1, plain(shade(p.look.skin, 0.45)))
+		p.fill(p.near(x, y, 0.03, 0.02), lid, 1, plain(shade(p.look.skin, 0.45)))
 		return
 	}
 	p.oval(x, y, 0.026, 0.0155, plain(rgb(0xf6f2ee)))
@@ -118,14 +123,14 @@ func (p portrait) mouth(open int) {
 	lip := plain(mix(p.look.skin, rgb(0x9a2f34), 0.62))
 	if open == 0 { // a smile: a crescent
 		smile := without(oval(x, y, 0.056*p.u, 0.030*p.u), oval(x, y-0.014*p.u, 0.062*p.u, 0.030*p.u))
-		p.fill(p.Rect, smile, 1, lip)
+		p.fill(p.near(0, 0.092, 0.07, 0.04), smile, 1, lip)
 		return
 	}
 	ry := 0.014 * float64(open)
 	p.oval(0, 0.096, 0.044, ry+0.009, lip)
 	p.oval(0, 0.096, 0.035, ry+0.002, plain(rgb(0x4a1418)))
 	inner := oval(x, p.cy+0.096*p.u, 0.035*p.u, (ry+0.002)*p.u)
-	p.fill(p.Rect, both(inner, above(p.cy+(0.096-ry*0.35)*p.u)), 1, plain(rgb(0xf4efe8)))
+	p.fill(p.near(0, 0.096, 0.04, 0.04), both(inner, above(p.cy+(0.096-ry*0.35)*p.u)), 1, plain(rgb(0xf4efe8)))
 }
 
 func (p portrait) hairFront() {
@@ -143,7 +148,7 @@ func (p portrait) hairFront() {
 		l, r := oval(p.cx-0.068*p.u, p.cy+0.055*p.u, 0.088*p.u, 0.165*p.u), oval(p.cx+0.068*p.u, p.cy+0.055*p.u, 0.088*p.u, 0.165*p.u)
 		hairline = func(x, y float64) float64 { return min(l(x, y), r(x, y)) }
 	}
-	p.fill(p.Rect, both(without(cap, hairline), above(p.cy+0.06*p.u)), 1, col)
+	p.fill(p.near(0, -0.055, 0.17, 0.17), both(without(cap, hairline), above(p.cy+0.06*p.u)), 1, col)
 }
 
 func (p portrait) glasses() {
@@ -153,8 +158,8 @@ func (p portrait) glasses() {
 		x, y := p.cx+side*0.060*p.u, p.cy-0.008*p.u
 		outer := rounded(x-0.046*p.u, y-0.034*p.u, 0.092*p.u, 0.068*p.u, 0.026*p.u)
 		inner := func(px, py float64) float64 { return outer(px, py) + line }
-		p.fill(p.Rect, inner, 1, plain(alpha(rgb(0xffffff), 26)))
-		p.fill(p.Rect, without(outer, inner), 1, frame)
+		p.fill(p.near(side*0.06, -0.008, 0.06, 0.05), inner, 1, plain(alpha(rgb(0xffffff), 26)))
+		p.fill(p.near(side*0.06, -0.008, 0.06, 0.05), without(outer, inner), 1, frame)
 	}
 	bridge := image.Rect(int(p.cx-0.016*p.u), int(p.cy-0.016*p.u), int(p.cx+0.016*p.u)+1, int(p.cy-0.008*p.u)+1)
 	p.fill(bridge, func(_, _ float64) float64 { return -9 }, 1, frame)

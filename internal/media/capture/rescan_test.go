@@ -25,6 +25,7 @@ func TestRescanKeepsOtherDrivers(t *testing.T) {
 	r.begin()
 	screen := &fakeCamera{}
 	_ = m.Register(screen, driver.Info{Label: "rescan:screen", DeviceType: driver.Screen})
+	first := m.Query(driver.FilterDeviceType(driver.Screen))[0]
 	t.Cleanup(func() {
 		for _, d := range m.Query(isVideo) {
 			m.Delete(d.ID())
@@ -55,6 +56,11 @@ func TestRescanKeepsOtherDrivers(t *testing.T) {
 		}
 		if len(r.restored) != 1 || len(r.cameras) != len(change) {
 			t.Errorf("after change %d: %d put back, %d cameras", i, len(r.restored), len(r.cameras))
+		}
+	}
+	for _, o := range r.restored {
+		if o != first {
+			t.Error("wrapped again and again")
 		}
 	}
 	for _, d := range m.Query(driver.FilterDeviceType(driver.Screen)) { // what was put back still works

@@ -117,7 +117,7 @@ func torso(s stage, l look) (c canvas, top float64) {
 		return shade(l.skin, 0.78+0.10*y/(u*0.3)-0.05*math.Abs(x-cx)/(u*0.07))
 	})
 	collar := without(oval(cx, u*0.20, u*0.125, u*0.115), oval(cx, u*0.165, u*0.085, u*0.095))
-	c.fill(c.Rect, both(collar, func(_, y float64) float64 { return u*0.14 - y }), 1, plain(shade(l.shirt, 0.72)))
+	c.fill(around(cx, u*0.2, u*0.14, u*0.13), both(collar, func(_, y float64) float64 { return u*0.14 - y }), 1, plain(shade(l.shirt, 0.72)))
 	c.box(cx-u*0.004, u*0.31, u*0.008, u*0.6, 0, plain(alpha(rgb(0), 40)))
 	for i := range 4 {
 		c.ellipse(cx, u*(0.36+0.11*float64(i)), u*0.009, u*0.009, plain(alpha(rgb(0xffffff), 150)))

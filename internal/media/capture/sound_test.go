@@ -104,6 +104,29 @@ func TestMicrophonesOfTheManagerAreCutIntoBlocks(t *testing.T) {
 	}
 }
 
+func TestBlocksKeepTheTimeOfTheirFirstSample(t *testing.T) {
+	start := time.Unix(0, 0)
+	blocks := 0
+	c := cutter{deliver: func(_ []int16, at time.Time) {
+		if d := at.Sub(start) - time.Duration(blocks)*blockTime; d < -time.Microsecond || d > time.Microsecond {
+			t.Errorf("block %d is off by %v", blocks, d)
+		}
+		blocks++
+	}}
+	for i := range 100 {
+		chunk := wave.NewInt16Interleaved(wave.ChunkInfo{Len: 1100, Channels: 1, SamplingRate: 48000})
+		if err := c.write(chunk, start.Add(time.Duration(i)*1100*time.Second/48000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if blocks != 229 {
+		t.Errorf("%d blocks", blocks)
+	}
+	if c.write(wave.NewInt16Interleaved(wave.ChunkInfo{Len: 441, Channels: 1, SamplingRate: 44100}), start) == nil {
+		t.Error("44.1 kHz taken for 48")
+	}
+}
+
 func TestMicrophoneThatEndsIsReported(t *testing.T) {
 	s := plugMicrophone(t, "Ending microphone", &fakeMicrophone{end: true})
 	if err := s.Start(func([]int16, time.Time) {}); err != nil {

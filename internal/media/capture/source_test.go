@@ -174,9 +174,6 @@ func TestSpeechTalksAndPauses(t *testing.T) {
 		if found < talk*9/10 {
 			t.Errorf("%d Hz found in %d of %d", SpeechHz, found, talk)
 		}
-		if a, b := pcm[4800:9600], pcm[4800+scoreLength:]; math.Abs(float64(a[100])-float64(b[100])) > 3000 {
-			t.Log("not the same again, which is fine: the glottal phase goes on")
-		}
 	})
 }
 
@@ -322,6 +319,7 @@ func BenchmarkPattern720p(b *testing.B) {
 	var pool media.Pool
 	f := pool.Get(1280, 720)
 	b.ReportAllocs()
+	b.ResetTimer()
 	for i := range b.N {
 		a.draw(f, float64(i)/30)
 		media.DrawMarker(f, 1, uint16(i))

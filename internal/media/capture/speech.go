@@ -9,13 +9,15 @@ import (
 
 // Speech is an AudioSource that sounds like a person talking in an unknown language: voiced syllables with a falling and
 // rising pitch, hisses between them, and pauses between phrases. About two thirds of the time there is energy at
-// SpeechHz, and the sound repeats after 12 s exactly.
+// SpeechHz. The same phrases come again after some ten seconds.
 type Speech struct {
 	Voice int // different voices for different numbers; 0 is the deepest
 
 	sound  madeSound
 	n      int // samples so far
+	loud   float64
 	glott  oscillator
+	beacon oscillator
 	noise  uint32
 	former [3]resonator
 	hiss   resonator
@@ -71,36 +73,44 @@ func writeScore() ([]syllable, int) {
 }
 
 func (s *Speech) fill(block []int16) {
-	for i := range block {
-		block[i] = s.next()
+	for i := 0; i < len(block); i += slow {
+		s.some(block[i:min(i+slow, len(block))])
 	}
 }
 
-// next is one sample of a source-filter voice: a pulse-like glottal wave through three resonators.
-func (s *Speech) next() int16 {
-	at := s.n % scoreLength
-	t := float64(at) / media.SampleRate
-	s.n++
+const slow = 24 // samples, half a millisecond: how often what changes slowly is computed
+
+// some is the source-filter voice: a pulse-like glottal wave through three resonators, all under one loudness.
+func (s *Speech) some(pcm []int16) {
+	t := float64(s.n%scoreLength) / media.SampleRate
+	s.n += len(pcm)
 	y, ok := speaking(t)
 	if !ok {
 		s.former, s.hiss = [3]resonator{}, resonator{}
-		return 0
+		clear(pcm)
+		return
 	}
 	phase := (t - y.start) / y.length
-	loud := math.Sin(math.Pi * math.Sqrt(phase)) // quick attack, slow decay
+	loud := 17000 * math.Sin(math.Pi*math.Sqrt(phase)) // quick attack, slow decay
 	base := 105 + 28*float64(s.Voice%5)
 	pitch := base * (y.pitch + 0.06*math.Sin(2*math.Pi*phase)) * (1 + 0.01*math.Sin(2*math.Pi*5*t))
-	source := s.glott.saw(pitch)
-	out := 0.0
-	for i := range s.former {
-		out += s.former[i].next(source, vowels[y.vowel][i], 60+40*float64(i)) / float64(1+i)
+	hissing := y.hiss && phase < 0.35
+	for k := range pcm {
+		s.loud += (loud - s.loud) / slow
+		pcm[k] = int16(s.loud * s.voice(pitch, &vowels[y.vowel], hissing))
 	}
-	if y.hiss && phase < 0.35 {
+}
+
+func (s *Speech) voice(pitch float64, vowel *[3]float64, hissing bool) float64 {
+	source, out := s.glott.saw(pitch), 0.0
+	for i := range s.former {
+		out += s.former[i].next(source, vowel[i], 60+40*float64(i)) / float64(1+i)
+	}
+	if hissing {
 		s.noise = s.noise*1664525 + 1013904223
 		out += 0.25 * s.hiss.next(float64(int32(s.noise))/math.MaxInt32, 5200, 1800)
 	}
-	out = 0.55*math.Tanh(1.6*out) + 0.09*math.Sin(2*math.Pi*SpeechHz*float64(s.n)/media.SampleRate)
-	return int16(17000 * loud * out)
+	return 0.55*math.Tanh(1.6*out) + 0.09*s.beacon.next(SpeechHz)
 }
 
 func speaking(t float64) (syllable, bool) {

@@ -28,23 +28,23 @@ func newSprite(c canvas) *sprite {
 	cw, ch := s.w/2, s.h/2
 	s.y, s.alphaY = make([]byte, s.w*s.h), make([]byte, s.w*s.h)
 	s.u, s.v, s.alphaC = make([]byte, cw*ch), make([]byte, cw*ch), make([]byte, cw*ch)
+	var col color.RGBA // by reference: an interface value a pixel would be half a million allocations
+	var a uint8
 	for y := range s.h {
 		for x := range s.w {
-			col, a := straight(c.RGBA, x, y)
-			if a == 0 {
+			if col, a = straight(c.RGBA, x, y); a == 0 {
 				continue
 			}
-			s.y[y*s.w+x], _, _ = media.YUV(col)
+			s.y[y*s.w+x], _, _ = media.YUV(&col)
 			s.alphaY[y*s.w+x] = a
 		}
 	}
 	for y := range ch {
 		for x := range cw {
-			col, a := straight4(c.RGBA, 2*x, 2*y)
-			if a == 0 {
+			if col, a = straight4(c.RGBA, 2*x, 2*y); a == 0 {
 				continue
 			}
-			_, s.u[y*cw+x], s.v[y*cw+x] = media.YUV(col)
+			_, s.u[y*cw+x], s.v[y*cw+x] = media.YUV(&col)
 			s.alphaC[y*cw+x] = a
 		}
 	}

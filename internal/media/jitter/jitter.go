@@ -4,7 +4,8 @@
 // nothing here decodes, and nothing waits.
 //
 // The delay follows the arrival times as in NetEq (libwebrtc modules/audio_coding/neteq: delay manager, decision logic);
-// instead of stretching sound, whole frames are left out or added, in quiet places where there are any.
+// instead of stretching sound, whole frames are left out, in quiet places where there are any, and made up when nothing is
+// there.
 package jitter
 
 import (
@@ -60,7 +61,6 @@ type Buffer struct {
 	next     int64     // seq to play
 	position int64     // RTP time to play
 	stalled  int64     // samples made up at this position while nothing was there
-	waited   bool      // a frame was made up to wait for next
 	frame    int64     // samples in a packet
 	frameNew [2]int64  // a longer frame that was seen, and how often
 
@@ -83,7 +83,7 @@ type Stats struct {
 	Late                uint64 // came after its frame had been made up
 	Lost                uint64 // frames made up for good (Late ones included), FEC ones too
 	FEC                 uint64 // of Lost: asked for as FEC
-	Added, LeftOut      uint64 // frames made up while nothing was there or to wait, and frames skipped to catch up
+	Added, LeftOut      uint64 // frames made up while nothing was there, and frames skipped to catch up
 	Restarts            uint64 // jumps of the stream
 	Target, Delay       time.Duration
 	Jitter              time.Duration // RFC 3550, 6.4.1
@@ -157,7 +157,7 @@ func (b *Buffer) clear() {
 	for i := range b.ring {
 		b.ring[i].used = false
 	}
-	b.count, b.playing, b.played, b.strayed, b.stalled, b.waited = 0, false, false, false, 0, false
+	b.count, b.playing, b.played, b.strayed, b.stalled = 0, false, false, false, 0
 }
 
 // Reset forgets everything but the counts: another sender.

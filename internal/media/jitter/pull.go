@@ -28,7 +28,7 @@ func (b *Buffer) ready(now time.Time) bool {
 	}
 	first := b.lowest()
 	target := b.target()
-	if b.highTime+b.frame-first.time < target && samples(now.Sub(b.since)) < target {
+	if (b.highSeq-first.seq+1)*b.frame < target && samples(now.Sub(b.since)) < target {
 		return false
 	}
 	if b.played {
@@ -41,15 +41,15 @@ func (b *Buffer) ready(now time.Time) bool {
 }
 
 func (b *Buffer) jump(p *packet) {
-	b.next, b.position, b.stalled, b.waited = p.seq, p.time, 0, false
+	b.next, b.position, b.stalled = p.seq, p.time, 0
 }
 
-// level is how much sound waits, up to the newest packet.
+// level is how much sound waits, up to the newest packet. Numbers are counted, not times: pauses of the sender are no sound.
 func (b *Buffer) level() int64 {
 	if b.count == 0 {
 		return 0
 	}
-	return max(b.highTime+b.frame-b.position, 0)
+	return (b.highSeq - b.next + 1) * b.frame
 }
 
 // step does one thing; done is false when there is more to do for this frame.
@@ -63,7 +63,7 @@ func (b *Buffer) step() (a Action, payload []byte, done bool) {
 	return b.missing()
 }
 
-// present plays the packet that is due, or adds or leaves out a frame.
+// present plays the packet that is due, or leaves it out.
 func (b *Buffer) present(p *packet) (Action, []byte, bool) {
 	hole := p.time - b.position
 	switch {
@@ -78,14 +78,10 @@ func (b *Buffer) present(p *packet) (Action, []byte, bool) {
 		return Conceal, nil, true
 	}
 	quiet := b.control.quiet(len(p.payload))
-	switch b.control.decide(b.target(), b.frame, quiet, b.slot(b.next+1) != nil) {
-	case shorten:
+	if b.control.tooMuch(b.target(), b.frame, quiet, b.slot(b.next+1) != nil) {
 		b.stats.LeftOut++
 		b.consume(p)
 		return 0, nil, false
-	case lengthen:
-		b.stats.Added++
-		return Conceal, nil, true
 	}
 	b.control.played(len(p.payload))
 	b.out, p.payload = p.payload, b.out
@@ -95,7 +91,7 @@ func (b *Buffer) present(p *packet) (Action, []byte, bool) {
 
 func (b *Buffer) consume(p *packet) {
 	b.free(p)
-	b.next, b.position, b.stalled, b.waited = p.seq+1, p.time+b.frame, 0, false
+	b.next, b.position, b.stalled = p.seq+1, p.time+b.frame, 0
 }
 
 // empty makes something up without moving on, so what comes late is still played; the delay grows by it.
@@ -114,29 +110,20 @@ func (b *Buffer) pause() {
 	b.since = b.highAt
 }
 
-// missing deals with a packet that is not there while later ones are.
+// missing deals with a packet that is not there while later ones are. Waiting for it was tried: the delay grew with every
+// loss, and more had to be made up.
 func (b *Buffer) missing() (Action, []byte, bool) {
 	first := b.lowest()
 	gap := first.seq - b.next
-	enough := b.level() >= b.target()
-	switch {
-	case gap*b.frame > samples(skipAfter):
+	if gap*b.frame > samples(skipAfter) {
 		b.lost(gap)
 		b.jump(first)
 		return 0, nil, false
-	case b.stalled >= gap*b.frame && enough: // was made up already, when it could still have come
-		b.lost(gap)
-		b.jump(first)
-		return 0, nil, false
-	case !enough && !b.waited: // the delay is to grow anyway: it may yet come
-		b.waited = true
-		b.stats.Added++
-		return Conceal, nil, true
 	}
 	b.lost(1)
 	b.next++
 	b.position += b.frame
-	b.stalled, b.waited = 0, false
+	b.stalled = 0
 	if gap == 1 {
 		b.stats.FEC++
 		b.out = append(b.out[:0], first.payload...)
@@ -155,20 +142,13 @@ func (b *Buffer) lost(n int64) {
 
 // leaveOut skips what is more than the target, after a standstill of the network.
 func (b *Buffer) leaveOut(excess int64) {
-	until := b.position + excess
-	for s := b.next; s <= b.highSeq; s++ {
-		p := b.slot(s)
-		if p == nil {
-			continue
+	for until := b.next + excess/b.frame; b.next < until; b.next++ {
+		if p := b.slot(b.next); p != nil {
+			b.free(p)
+			b.stats.LeftOut++
 		}
-		if p.time >= until {
-			b.jump(p)
-			break
-		}
-		b.free(p)
-		b.stats.LeftOut++
-		b.next, b.position = s+1, p.time+b.frame
 	}
+	b.jump(b.lowest())
 	b.control.level = float64(b.level())
 }
 

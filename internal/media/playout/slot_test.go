@@ -99,8 +99,10 @@ func TestSlotNewestPictureWins(t *testing.T) {
 	target := newScreen(0, 0)
 	target.hold = make(chan struct{})
 	s.Attach(target)
+	frames := map[*media.Frame]bool{}
 	present := func(n uint16) {
 		f := picture(&pool, 64, 36, n)
+		frames[f] = true
 		s.Present(f)
 		f.Release()
 	}
@@ -114,6 +116,9 @@ func TestSlotNewestPictureWins(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("presenting to a target that is busy took %v", took)
+	}
+	if len(frames) > 4 {
+		t.Errorf("%d frames were needed: dropped ones are not given back", len(frames))
 	}
 	close(target.hold)
 	if a, b := number(t, target.next(t)), number(t, target.next(t)); a != 0 || b != 50 {
