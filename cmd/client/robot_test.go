@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,18 +21,41 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // fakePerson notes what the robot does.
 type fakePerson struct {
+	mu   sync.Mutex // timers are the robot's own goroutines
 	did  []string
 	snap app.Snapshot
 }
 
-func (p *fakePerson) Dial(id string, video bool) {
-	p.did = append(p.did, fmt.Sprint("dial ", id, " ", video))
+func (p *fakePerson) do(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.did = append(p.did, what)
 }
 
-func (p *fakePerson) Accept(video bool)         { p.did = append(p.did, fmt.Sprint("accept ", video)) }
-func (p *fakePerson) Decline()                  { p.did = append(p.did, "decline") }
-func (p *fakePerson) Hangup()                   { p.did = append(p.did, "hangup") }
-func (p *fakePerson) View(f func(app.Snapshot)) { f(p.snap) }
+func (p *fakePerson) done() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.did)
+}
+
+// show changes the snapshot that View gives.
+func (p *fakePerson) show(s app.Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.snap = s
+}
+
+func (p *fakePerson) Dial(id string, video bool) { p.do(fmt.Sprint("dial ", id, " ", video)) }
+func (p *fakePerson) Accept(video bool)          { p.do(fmt.Sprint("accept ", video)) }
+func (p *fakePerson) Decline()                   { p.do("decline") }
+func (p *fakePerson) Hangup()                    { p.do("hangup") }
+
+func (p *fakePerson) View(f func(app.Snapshot)) {
+	p.mu.Lock()
+	s := p.snap
+	p.mu.Unlock()
+	f(s)
+}
 
 func newRobot(o options) (*robot, *fakePerson, *bytes.Buffer) {
 	p, said := &fakePerson{}, &bytes.Buffer{}
@@ -103,28 +128,28 @@ func TestRobotAnswers(t *testing.T) {
 
 func TestRobotHangsUpAfterTheDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shots := 0
+		var shots atomic.Int32
 		r, p, _ := newRobot(options{command: "answer", duration: 10 * time.Second, screenshotAfter: time.Second})
-		r.shot = func() { shots++ }
-		p.snap.Call.State = call.State{ID: "c1"}
+		r.shot = func() { shots.Add(1) }
+		p.show(app.Snapshot{Call: app.Call{State: call.State{ID: "c1"}}})
 		r.event(app.Event{Event: "connected", CallID: "c1"})
 		time.Sleep(9 * time.Second)
 		synctest.Wait()
-		if len(p.did) != 0 || shots != 1 {
-			t.Fatalf("after 9 s: %q, %d shots", p.did, shots)
+		if len(p.done()) != 0 || shots.Load() != 1 {
+			t.Fatalf("after 9 s: %q, %d shots", p.done(), shots.Load())
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !slices.Equal(p.did, []string{"hangup"}) {
-			t.Fatalf("after 11 s: %q", p.did)
+		if !slices.Equal(p.done(), []string{"hangup"}) {
+			t.Fatalf("after 11 s: %q", p.done())
 		}
 		// The next call is not ended by what is left of the first.
+		p.show(app.Snapshot{Call: app.Call{State: call.State{ID: "c3"}}})
 		r.event(app.Event{Event: "connected", CallID: "c2"})
-		p.snap.Call.ID = "c3"
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
-		if len(p.did) != 1 {
-			t.Errorf("another call was ended: %q", p.did)
+		if len(p.done()) != 1 {
+			t.Errorf("another call was ended: %q", p.done())
 		}
 		r.event(app.Event{Event: "connected", CallID: "c3"})
 		r.stop()
