@@ -44,6 +44,7 @@ type App struct {
 	subs     map[int64]func(Snapshot)
 	told     []func(Event)
 	deviceID string
+	kept     Settings // what the file holds
 	sess     *session
 	signIn   int // counts sign-ins, so that a late answer to an earlier one is known
 	people   map[string]signal.User
@@ -77,6 +78,7 @@ func (a *App) Start() error {
 	}
 	a.setUp()
 	settings, err := LoadSettings(a.SettingsFile, a.Initial)
+	a.kept = settings
 	if a.Override != nil {
 		a.Override(&settings)
 	}

@@ -84,8 +84,7 @@ type MediaEvent interface{ isMediaEvent() }
 
 // Media events.
 type (
-	// LocalOffer, LocalAnswer and LocalCandidate are to be sent to the other; the rest is news.
-	LocalOffer     struct{ SDP string }
+	LocalOffer     struct{ SDP string } // this and the next two are to be sent to the other; the rest is news
 	LocalAnswer    struct{ SDP string }
 	LocalCandidate struct{ signal.Candidate }
 	MediaUp        struct{ Path signal.Path } // connected; said again when the path changes

@@ -59,6 +59,23 @@ func TestSignInAndOut(t *testing.T) {
 	})
 }
 
+// Who signed in is kept even when the command line had said it before.
+func TestSettingsFromTheCommandLineAreKeptAfterSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "settings.json")
+		r := newRig(t, func(a *App) {
+			a.SettingsFile = file
+			a.Override = func(s *Settings) { s.Server, s.Name = "example.org", "Anna" }
+		})
+		r.SignIn("example.org", "Anna", "password")
+		synctest.Wait()
+		r.Close()
+		if s, err := LoadSettings(file, Settings{}); err != nil || s.Server != "example.org" || s.Name != "Anna" {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
+}
+
 func TestRefusedToken(t *testing.T) {
 	test(t, func(t *testing.T, r *rig) {
 		talking(r)

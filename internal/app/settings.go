@@ -59,14 +59,14 @@ func (a *App) DismissNotice(i int) {
 }
 
 func (a *App) keepSettings(s Settings) {
-	if s == a.snap.Settings {
+	if s != a.snap.Settings {
+		a.snap.Settings = s
+		a.changed()
+	}
+	if a.SettingsFile == "" || s == a.kept {
 		return
 	}
-	a.snap.Settings = s
-	a.changed()
-	if a.SettingsFile == "" {
-		return
-	}
+	a.kept = s
 	a.shelf.put(func() {
 		if err := saveSettings(a.SettingsFile, s); err != nil {
 			a.Logger.Error("settings not kept", "err", err)
