@@ -41,7 +41,7 @@ func dial(s State, e Dial) (State, []Effect) {
 		return s, nil
 	}
 	s = State{Phase: Dialing, ID: e.ID, PeerID: e.PeerID, Outgoing: true, Video: e.Video}
-	return s, []Effect{StartTimer{RingTimeout}, SendInvite{ID: e.ID, PeerID: e.PeerID, Video: e.Video}}
+	return s, []Effect{StartTimer{RingTimeout}, SendInvite(e)}
 }
 
 func gotInvite(s State, e GotInvite) (State, []Effect) {

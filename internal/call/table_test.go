@@ -83,8 +83,13 @@ func states() []State {
 // events holds every event, for the current call and for a stranger's.
 func events() []Event {
 	list := []Event{
-		Dial{ID: other, PeerID: "eve", Video: true}, Dial{ID: other, PeerID: "eve"},
-		Accept{Video: true}, Accept{}, Decline{}, Hangup{}, Dismiss{},
+		Dial{ID: other, PeerID: "eve", Video: true},
+		Dial{ID: other, PeerID: "eve"},
+		Accept{Video: true},
+		Accept{},
+		Decline{},
+		Hangup{},
+		Dismiss{},
 	}
 	for _, id := range []string{own, other} {
 		list = append(list,

@@ -134,7 +134,8 @@ func (d demo) call(ctx context.Context, stage *testkit.Stage, report *Report) er
 	return errors.Join(
 		report.Alice.judge("alice", stage.Path("alice.y4m"), stage.Path("alice.wav"), 2),
 		report.Bob.judge("bob", stage.Path("bob.y4m"), stage.Path("bob.wav"), 1),
-		drawn(filepath.Join(d.out, "alice.png")), drawn(filepath.Join(d.out, "bob.png")))
+		drawn(filepath.Join(d.out, "alice.png")), drawn(filepath.Join(d.out, "bob.png")),
+	)
 }
 
 // displayEnv gives what a window needs: nothing where there is a display, else a virtual one.
@@ -167,9 +168,19 @@ func watch(ctx context.Context, alice, bob *testkit.Process, r *Report) error {
 		who  *testkit.Process
 		name string
 	}{
-		{alice, "signed-in"}, {alice, "dialing"}, {alice, "ringing"}, {bob, "incoming"}, {alice, "accepted"}, {alice, "connected"},
-		{bob, "connected"}, {alice, "first-remote-frame"}, {bob, "first-remote-frame"}, {alice, "first-remote-audio"},
-		{bob, "first-remote-audio"}, {alice, "ended"}, {bob, "ended"},
+		{alice, "signed-in"},
+		{alice, "dialing"},
+		{alice, "ringing"},
+		{bob, "incoming"},
+		{alice, "accepted"},
+		{alice, "connected"},
+		{bob, "connected"},
+		{alice, "first-remote-frame"},
+		{bob, "first-remote-frame"},
+		{alice, "first-remote-audio"},
+		{bob, "first-remote-audio"},
+		{alice, "ended"},
+		{bob, "ended"},
 	} {
 		e, err := step.who.Wait(ctx, step.name)
 		if err != nil {

@@ -126,6 +126,7 @@ func (a *audioSender) clock(at time.Time) {
 func samplesIn(d time.Duration) int64 {
 	return int64(d) * (media.SampleRate / 1000) / int64(time.Millisecond)
 }
+
 func durationOf(samples int64) time.Duration {
 	return time.Duration(samples) * time.Second / media.SampleRate
 }

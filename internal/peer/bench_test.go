@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"fmt"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -66,5 +65,5 @@ func callFor(b *testing.B, codec string, d time.Duration) {
 	b.ReportMetric(float64(s.EncodeTime.Microseconds())/1000, "encode-ms")
 	b.ReportMetric(float64(s.DecodeTime.Microseconds())/1000, "decode-ms")
 	b.ReportMetric(float64(s.ReceiveKbps), "kbit/s")
-	b.Log(fmt.Sprintf("%+v", s))
+	b.Logf("%+v", s)
 }

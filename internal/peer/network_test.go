@@ -17,14 +17,13 @@ import (
 
 // line is a made-up network between two parties.
 type line struct {
-	mu       sync.Mutex
-	rand     *rand.Rand
-	loss     float64
-	dead     atomic.Bool
-	rtp      atomic.Int64
-	lost     atomic.Int64
-	resent   map[uint16]int // RTX packets by the number they repair, by first seen SSRC
-	rtxTypes [128]bool
+	mu     sync.Mutex
+	rand   *rand.Rand
+	loss   float64
+	dead   atomic.Bool
+	rtp    atomic.Int64
+	lost   atomic.Int64
+	resent map[uint16]int // RTX packets by the number they repair, by first seen SSRC
 }
 
 // pass decides about one datagram. Only RTP is lost at random: the handshake has its own test.

@@ -163,7 +163,8 @@ func TestUnwrapRTX(t *testing.T) {
 			n := copy(b, feed[0])
 			feed = feed[1:]
 			return n, a, nil
-		}))
+		},
+	))
 	for range 4 {
 		if _, _, err := read.Read(make([]byte, 100), nil); err != nil {
 			t.Fatal(err)

@@ -40,11 +40,9 @@ func cost(m prop.Media, w wanted) float64 {
 		return math.Inf(1)
 	}
 	fit := min(float64(m.Width)/float64(w.width), float64(m.Height)/float64(w.height))
-	size := 0.0
+	size := math.Log2(fit)
 	if fit < 1 {
 		size = 4 * (1 - fit)
-	} else {
-		size = math.Log2(fit)
 	}
 	shape := math.Abs(math.Log(float64(m.Width) * float64(w.height) / float64(m.Height*w.width)))
 	rate := 0.0

@@ -146,7 +146,7 @@ func (a *scenery) clock(f *media.Frame, t float64) {
 var segments = [10]uint8{0b1110111, 0b0010010, 0b1011101, 0b1011011, 0b0111010, 0b1101011, 0b1101111, 0b1010010, 0b1111111, 0b1111011}
 
 func digit(w, h, n int, col color.RGBA) canvas {
-	c := newCanvas(max(w, 4)+1&^1, max(h, 6)+1&^1)
+	c := newCanvas((max(w, 4)+1)&^1, (max(h, 6)+1)&^1)
 	fw, fh := float64(c.Rect.Dx())-1, float64(c.Rect.Dy())-1
 	t := max(fw*0.17, 1)
 	if n == 10 {
