@@ -44,25 +44,40 @@ func measuredCall(ctx context.Context, bin string, length time.Duration, windows
 	if _, err := alice.Wait(ctx, "first-remote-frame"); err != nil {
 		return nil, err
 	}
-	use, peak, err := watch(ctx, alice.PID(), length)
+	use, err := watch(ctx, alice.PID(), length)
 	if err != nil {
 		return nil, err
 	}
 	if code, err := alice.Exit(ctx); err != nil || code != 0 {
 		return nil, errors.Join(err, fmt.Errorf("the caller ended with %d: %s", code, alice.Errors()))
 	}
-	stats := testkit.Stats(alice.Events())
-	rows := []Row{
-		{Name: "client without window, 720p30 both ways, CPU", Value: use * 60, Unit: "s a minute", Aim: 27},
-		{Name: "client without window, peak memory (RSS)", Value: peak, Unit: "MB", Aim: 150},
-		{Name: "… received picture", Value: stats.Median("framesPerSecond"), Unit: fmt.Sprintf("fps at %.0f lines", stats.Median("frameHeight"))},
-		{Name: "… received", Value: stats.Median("receiveKbps"), Unit: "kbit/s"},
+	return rows(use, testkit.Stats(alice.Events()), windows), nil
+}
+
+// rows puts a measured call into words. use is what the caller took in a second.
+func rows(use testkit.Used, stats testkit.StatsEvents, window bool) []Row {
+	minute := func(d time.Duration) float64 { return d.Seconds() * 60 }
+	fps := stats.Median("framesPerSecond")
+	picture := Row{Name: "… received picture", Value: fps, Unit: fmt.Sprintf("fps at %.0f lines", stats.Median("frameHeight"))}
+	rate := Row{Name: "… received", Value: stats.Median("receiveKbps"), Unit: "kbit/s"}
+	if !window {
+		return []Row{
+			{Name: "client without window, 720p30 both ways, CPU", Value: minute(use.CPU), Unit: "s a minute", Aim: 27},
+			{Name: "… peak memory (RSS)", Value: use.PeakMiB, Unit: "MB", Aim: 150},
+			picture, rate,
+		}
 	}
-	if windows {
-		rows[0] = Row{Name: "client with window and software GL, 720p30 both ways, CPU", Value: use * 60, Unit: "s a minute"}
-		rows[1] = Row{Name: "client with window and software GL, peak memory (RSS)", Value: peak, Unit: "MB"}
+	drawn := Row{Name: "… drawing: Fyne's thread a frame", Unit: "ms"}
+	if fps > 0 {
+		drawn.Value = use.Main.Seconds() * 1000 / fps
 	}
-	return rows, nil
+	return []Row{
+		{Name: "client with window, 720p30 both ways, CPU besides software GL's threads", Value: minute(use.CPU - use.SoftwareGL), Unit: "s a minute", Aim: 27},
+		{Name: "… software GL's threads", Value: minute(use.SoftwareGL), Unit: "s a minute"},
+		drawn,
+		{Name: "… peak memory (RSS), software GL's included", Value: use.PeakMiB, Unit: "MB", Aim: 150},
+		picture, rate,
+	}
 }
 
 func startCaller(stage *testkit.Stage, srv *testkit.Server, window bool, args []string) (*testkit.Process, func(), error) {
@@ -85,8 +100,8 @@ func startCaller(stage *testkit.Stage, srv *testkit.Server, window bool, args []
 	return p, d.Close, nil
 }
 
-// watch gives the process's CPU seconds per second over length, and its largest resident size in MB up to the end of it.
-func watch(ctx context.Context, pid int, length time.Duration) (cpu, peak float64, err error) {
+// watch gives what the process took in a second, over length, and its largest resident size up to the end of it.
+func watch(ctx context.Context, pid int, length time.Duration) (testkit.Used, error) {
 	wait := func(d time.Duration) error {
 		select {
 		case <-time.After(d):
@@ -96,19 +111,23 @@ func watch(ctx context.Context, pid int, length time.Duration) (cpu, peak float6
 		}
 	}
 	if err := wait(5 * time.Second); err != nil {
-		return 0, 0, err
+		return testkit.Used{}, err
 	}
 	from, err := testkit.Usage(pid)
 	if err != nil {
-		return 0, 0, err
+		return testkit.Used{}, err
 	}
 	start := time.Now()
 	if err := wait(length); err != nil {
-		return 0, 0, err
+		return testkit.Used{}, err
 	}
 	to, err := testkit.Usage(pid)
 	if err != nil {
-		return 0, 0, err
+		return testkit.Used{}, err
 	}
-	return (to.CPU - from.CPU).Seconds() / time.Since(start).Seconds(), to.PeakMiB, nil
+	seconds := time.Since(start).Seconds()
+	each := func(a, b time.Duration) time.Duration { return time.Duration(float64(b-a) / seconds) }
+	return testkit.Used{
+		CPU: each(from.CPU, to.CPU), Main: each(from.Main, to.Main), SoftwareGL: each(from.SoftwareGL, to.SoftwareGL), PeakMiB: to.PeakMiB,
+	}, nil
 }

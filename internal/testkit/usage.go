@@ -3,6 +3,7 @@ package testkit
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,24 +13,32 @@ import (
 // Used is what a process has taken from the system.
 type Used struct {
 	CPU             time.Duration // user and system time of all its threads
+	Main            time.Duration // of its first thread: the one that draws, in a program with a window
+	SoftwareGL      time.Duration // of the threads with which Mesa stands in for a graphics card
 	RSSMiB, PeakMiB float64       // resident now, and at most so far
 }
 
 // Usage reads /proc; Linux only.
 func Usage(pid int) (Used, error) {
 	var u Used
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	var err error
+	if _, u.CPU, err = cpuOf(fmt.Sprintf("/proc/%d/stat", pid)); err != nil {
+		return u, err
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	if err != nil {
 		return u, fmt.Errorf("read usage: %w", err)
 	}
-	// The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it, in ticks of 10 ms.
-	f := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(f) < 13 {
-		return u, fmt.Errorf("read usage: /proc/%d/stat has %d fields", pid, len(f))
+	for _, t := range threads {
+		name, cpu, err := cpuOf(t)
+		switch {
+		case err != nil: // it has just ended
+		case strings.HasPrefix(name, "llvmpipe") || strings.Contains(name, ":gl") || strings.Contains(name, ":sh") || strings.Contains(name, ":cs"):
+			u.SoftwareGL += cpu
+		case strings.HasSuffix(filepath.Dir(t), fmt.Sprintf("/%d", pid)):
+			u.Main = cpu
+		}
 	}
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	u.CPU = time.Duration(user+system) * 10 * time.Millisecond
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return u, fmt.Errorf("read usage: %w", err)
@@ -45,6 +54,27 @@ func Usage(pid int) (Used, error) {
 		}
 	}
 	return u, nil
+}
+
+// cpuOf reads a stat file of /proc: the name in parentheses, which may hold spaces, and user and system time, the 12th and
+// 13th field after it, in ticks of 10 ms.
+func cpuOf(file string) (name string, cpu time.Duration, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", 0, fmt.Errorf("read usage: %w", err)
+	}
+	stat := string(b)
+	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return "", 0, fmt.Errorf("read usage: %s is not understood", file)
+	}
+	f := strings.Fields(stat[end+1:])
+	if len(f) < 13 {
+		return "", 0, fmt.Errorf("read usage: %s has %d fields", file, len(f))
+	}
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return stat[open+1 : end], time.Duration(user+system) * 10 * time.Millisecond, nil
 }
 
 // StatsEvents are the stats events of a client.
