@@ -18,4 +18,5 @@ trap 'kill $server 2>/dev/null && wait $server 2>/dev/null || true' EXIT
 bin/visavis-server health --data data --wait 15s >/dev/null || { echo "The server did not start:" >&2; tail -n 5 data/server.log >&2; exit 1; }
 kill -0 $server 2>/dev/null || { echo "The server did not start:" >&2; tail -n 5 data/server.log >&2; exit 1; }
 echo "Server: https://$listen   (log: data/server.log; a browser can open this address too)"
+case ${LC_ALL:-${LANG:-C}} in C | C.* | POSIX) export LC_ALL= LANG=en_US.UTF-8 ;; esac # Fyne cannot read these names
 bin/visavis --server "https://$listen" --ca data/tls/cert.pem

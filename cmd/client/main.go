@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 )
 
 // version is set by the Makefile.
@@ -26,6 +27,9 @@ const (
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // the heap is small beside the codecs' memory, and hardly collected in a call
+	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

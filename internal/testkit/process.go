@@ -46,7 +46,7 @@ type Process struct {
 func Start(name, path string, env []string, args ...string) (*Process, error) {
 	p := &Process{Name: name, done: make(chan struct{}), news: make(chan struct{}), seen: map[string]int{}}
 	p.cmd = exec.Command(path, args...)
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = append(append(os.Environ(), "LANG=en_US.UTF-8", "LC_ALL="), env...) // Fyne complains about a locale of C
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
