@@ -13,7 +13,6 @@ export GOBIN := $(TOOLS)
 GOFUMPT_VERSION     := v0.10.0
 STATICCHECK_VERSION := v0.8.2
 GOLANGCI_VERSION    := v2.15.0
-TYPESCRIPT_VERSION  := 5.9.3
 
 .PHONY: help run demo test check bench build client server deps-build deps-test clean fuzz
 

@@ -10,7 +10,7 @@ import (
 func TestTwoClients(t *testing.T) {
 	s := newScene(t, []string{"alice", "bob"})
 	bob := s.answer("bob", "--once")
-	alice := s.start("alice", "call", "bob", "--duration", "4s")
+	alice := s.start("alice", "call", "bob", "--duration", "6s")
 	for _, event := range []string{"signed-in", "ringing", "accepted", "connected", "first-remote-frame", "first-remote-audio", "stats"} {
 		alice.wait(event)
 	}
@@ -31,7 +31,7 @@ func TestTwoClients(t *testing.T) {
 func TestForcedRelay(t *testing.T) {
 	s := newScene(t, []string{"alice", "bob"})
 	bob := s.answer("bob", "--once", "--relay-only")
-	alice := s.start("alice", "call", "bob", "--duration", "4s", "--relay-only")
+	alice := s.start("alice", "call", "bob", "--duration", "6s", "--relay-only")
 	alice.ended(signal.EndHangup)
 	bob.ended(signal.EndHangup)
 	alice.exit(0)
@@ -47,7 +47,7 @@ func TestEcho(t *testing.T) {
 	for name, args := range map[string][]string{"direct": nil, "relay": {"--relay-only"}} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, []string{"alice"})
-			alice := s.start("alice", append([]string{"call", "echo", "--duration", "4s"}, args...)...)
+			alice := s.start("alice", append([]string{"call", "echo", "--duration", "6s"}, args...)...)
 			alice.ended(signal.EndHangup)
 			alice.exit(0)
 			alice.met(alice.id, alice.hz)
