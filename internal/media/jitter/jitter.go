@@ -200,7 +200,7 @@ func (b *Buffer) insert(s, t int64, payload []byte, now time.Time) {
 // come five times.
 func (b *Buffer) learnFrame(d int64) {
 	switch {
-	case d < rate/400 || d > rate/8 || d == b.frame: // 2.5 to 120 ms are possible
+	case d < rate/400 || d > rate*120/1000 || d == b.frame: // 2.5 to 120 ms are possible
 		b.frameNew[1] = 0
 		return
 	case d < b.frame:

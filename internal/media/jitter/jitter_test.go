@@ -405,6 +405,21 @@ func TestOtherFrameSizes(t *testing.T) {
 	}
 }
 
+// The caller has room for the longest packet there is, and takes FrameSamples of it.
+func TestNoFrameIsLongerThanAPacket(t *testing.T) {
+	for _, samples := range []uint32{5760, 5761, 6000} {
+		var b Buffer
+		now := time.Unix(0, 0)
+		for i := range uint32(20) {
+			b.Put(uint16(i), i*samples, make([]byte, 50), now)
+			now = now.Add(120 * time.Millisecond)
+		}
+		if n := b.FrameSamples(); n > 5760 {
+			t.Errorf("packets %d samples apart: a frame of %d", samples, n)
+		}
+	}
+}
+
 func TestStoppedReaderIsBounded(t *testing.T) {
 	var b Buffer
 	now := time.Unix(0, 0)
