@@ -150,6 +150,7 @@ func (a *App) leave() {
 		return
 	}
 	s := a.sess
+	a.apply(call.Hangup{}) // a call that came in meanwhile
 	a.forgetToken(s.server, s.name)
 	a.spawn(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), logoutLimit) // Close lets it finish
@@ -245,7 +246,7 @@ func words(err error) string {
 	case errors.As(err, &e):
 		return e.Message
 	}
-	return "The connection to the server was lost. Trying again…"
+	return "The connection to the server was lost."
 }
 
 // gotPush dispatches what the server says unasked.

@@ -92,8 +92,8 @@ func TestALiveCallOutlivesTheSocket(t *testing.T) {
 	test(t, func(t *testing.T, r *rig) {
 		id := talking(r)
 		r.server.cut()
-		if s := r.now(); s.Link != Connecting || s.LinkNote == "" {
-			t.Fatalf("link %d %q", s.Link, s.LinkNote)
+		if s := r.now(); s.Link != Connecting || s.LinkNote != "The connection to the server was lost." {
+			t.Fatalf("link %d %q", s.Link, s.LinkNote) // the window itself adds that it tries again
 		}
 		r.media.say(LocalCandidate{signal.Candidate{Candidate: "meanwhile"}})
 		r.SetMicrophone(false)
@@ -177,6 +177,25 @@ func TestSignOutThenClose(t *testing.T) {
 		r.Close()
 		if len(r.server.said(signal.CallHangup)) != 1 || !slices.Equal(r.server.logouts, []string{"vc1_anna"}) {
 			t.Errorf("hung up %d times, logouts %q", len(r.server.said(signal.CallHangup)), r.server.logouts)
+		}
+	})
+}
+
+func TestACallThatComesInWhileSigningOutIsDeclined(t *testing.T) {
+	test(t, func(t *testing.T, r *rig) {
+		talking(r)
+		r.server.replies[signal.CallHangup] = nil // the last word is not acknowledged
+		r.SignOut()
+		synctest.Wait()
+		r.server.push(signal.CallInvite, signal.CodeInvite, "call-late-0123456", signal.Invite{From: &bert})
+		r.phase(call.Incoming)
+		time.Sleep(2 * time.Second)
+		if s := r.now(); s.Link != SignedOut {
+			t.Fatalf("link %d", s.Link)
+		}
+		r.ended(signal.EndDeclined)
+		if on := r.media.rings(); on != "" {
+			t.Errorf("the %s goes on", on)
 		}
 	})
 }
