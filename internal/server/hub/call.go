@@ -31,15 +31,10 @@ type call struct {
 	due            time.Time // when the clock may end it; zero: not at all
 }
 
-// involves says whether the call waits for a device that is away.
+// involves says whether the call waits for a device that is away, and still counts it when it comes back.
 func (k *call) involves(d *device) bool {
 	_, rings := k.rung[d]
 	return k.from == d || k.to == d || k.phase == ringing && rings
-}
-
-// known says whether a device that comes back knows the call.
-func (k *call) known(d *device) bool {
-	return k.from == d || k.to == d || k.phase == ringing && k.rung[d]
 }
 
 // other gives the device at the other end for one of the two, nil for everybody else and before there are two.
@@ -146,6 +141,9 @@ func (c *core) end(k *call, r signal.EndReason, by *person, with *device) {
 		c.forget(d)
 	}
 	c.forget(k.from)
+	if k.to != nil {
+		c.forget(k.to) // one that was restored never rang
+	}
 	c.log.Info("call ended", "call", k.ID, "reason", r, "by", k.EndedBy, "path", k.Path, "lasted", k.lasted())
 }
 

@@ -125,7 +125,7 @@ func (c *core) connect(conn Conn, h Hello) {
 // greet answers User/Connect and brings the device up to date.
 func (c *core) greet(d *device, e signal.Envelope) {
 	k := d.person.call
-	mine := k != nil && k.known(d)
+	mine := k != nil && k.involves(d)
 	users, more := c.everybodyBut(d.person)
 	hello := signal.Connected{Self: d.person.view(), Users: users, Server: c.Server}
 	if mine {

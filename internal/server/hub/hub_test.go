@@ -207,6 +207,20 @@ func TestCrossingCancelAndAccept(t *testing.T) {
 	}
 }
 
+// Two dialled each other, and the later one gives up before it hears that its invite was joined to the other's call.
+func TestACancelThatCrossesGlare(t *testing.T) {
+	w := newWorld(t, "alice", "bob")
+	a, b, other := w.connect("alice", "a"), w.connect("bob", "b"), w.connect("bob", "other")
+	a.must(signal.CallInvite, "bob", id(1), signal.Invite{})
+	b.must(signal.CallInvite, "alice", id(2), signal.Invite{})
+	take[signal.Accepted](a, signal.CodeAccepted)
+	other.refused(signal.ErrNotInCall, signal.CallCancel, "", id(2), nil)
+	b.refused(signal.ErrNotInCall, signal.CallCancel, "", "", nil)
+	b.must(signal.CallCancel, "", id(2), nil)
+	a.ended(id(1), signal.EndHangup, "bob")
+	b.ended(id(1), signal.EndHangup, "bob")
+}
+
 func TestADeviceThatComesBackKeepsItsCall(t *testing.T) {
 	w := newWorld(t, "alice", "bob")
 	a, b := w.connect("alice", "a"), w.connect("bob", "b")
@@ -314,6 +328,11 @@ func TestTheCalleeComesAndGoes(t *testing.T) {
 	}
 	if in, _ := take[signal.Invite](b, signal.CodeInvite); in.ExpiresMs != 35_000 {
 		t.Fatalf("after 10 s it rings for %d ms", in.ExpiresMs)
+	}
+	w.c.disconnect(late, Lost) // before it could say that it rings
+	late = late.back()
+	if c, _ := signal.Decode[signal.Connected](late.got[0]); c.CallID != id(1) {
+		t.Fatalf("a device that was told hears of %q", c.CallID)
 	}
 	w.c.disconnect(b, Lost)
 	w.c.disconnect(late, Left)

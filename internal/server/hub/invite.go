@@ -209,6 +209,9 @@ func (c *core) reject(d *device, e signal.Envelope) error {
 // hang-up and a call that has not been answered for the hub.
 func (c *core) hangup(d *device, e signal.Envelope, r signal.EndReason) error {
 	k := c.calls[e.CallID]
+	if joined := d.person.call; k == nil && e.CallID != "" && joined != nil && joined.to == d && joined.merged == e.CallID {
+		k = joined // it has not heard yet that its invite met this call
+	}
 	if k == nil {
 		return errNotInCall
 	}

@@ -184,4 +184,9 @@ func TestRestart(t *testing.T) {
 	if r := w.record(id(4)); r.Reason != "peer_gone" {
 		t.Fatalf("recorded %+v", r)
 	}
+	for _, name := range []string{"alice", "bob"} {
+		if n := len(w.c.people[name].devices); n != 0 {
+			t.Fatalf("%d devices of %s are kept", n, name)
+		}
+	}
 }
