@@ -191,8 +191,8 @@ func (p *callPage) toggleDrawer() {
 	if p.drawer.open() {
 		p.drawer.close()
 	} else {
-		p.drawer.show(p.w.snap)
 		p.drawer.openFor(p.c.PeerID)
+		p.drawer.show(p.w.snap) // what was said since it was open last
 	}
 	p.bar.chat.SetOn(p.drawer.open())
 	p.relayout()

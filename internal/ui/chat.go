@@ -85,6 +85,7 @@ func (v *chatView) choose(id string) {
 		v.drafts[v.id] = v.field.Text
 	}
 	v.id, v.chosen, v.lines, v.asked, v.told = id, true, nil, 0, 0
+	v.log.Reload() // an empty chat must not go on showing the one before
 	v.field.SetText(v.drafts[id])
 	v.w.cmd.LoadChat(id)
 	v.show(v.w.snap)

@@ -137,6 +137,7 @@ func (m *mainPage) forget() {
 	m.back()
 	m.side.forget()
 	m.chat.view.forget()
+	m.w.call.drawer.chat.forget()
 }
 
 func (m *mainPage) openChat(id string) {

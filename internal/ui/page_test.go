@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/test"
 
 	"visavis.example/internal/app"
+	"visavis.example/internal/call"
 	"visavis.example/internal/signal"
 	"visavis.example/internal/ui/theme"
 )
@@ -161,6 +162,22 @@ func TestChat(t *testing.T) {
 		t.Error("the draft is lost:", v.field.Text)
 	}
 	asked(t, f, "load chat ", `to all "hello"`, "load chat bob", "read bob")
+}
+
+func TestAnEmptyChatIsEmpty(t *testing.T) {
+	w, _ := open(t, 1100, 450, signedIn())
+	w.main.openChat("bob")
+	v := w.main.chat.view
+	v.log.ScrollToTop()
+	w.main.openChat("maria")
+	for i := range 6 {
+		if v.log.Row(i) != nil {
+			t.Errorf("line %d of Bob's chat is in Maria's", i)
+		}
+	}
+	if !v.empty.Visible() {
+		t.Error("nothing says that it is empty")
+	}
 }
 
 func TestChatRefusesWhatTheServerWould(t *testing.T) {
@@ -331,6 +348,9 @@ func TestSigningOutForgets(t *testing.T) {
 	w, f := open(t, 900, 600, signedIn())
 	w.main.openChat("bob")
 	w.main.chat.view.field.SetText("half a secret")
+	f.set(func(s *app.Snapshot) { inCall(s, call.Active) })
+	w.call.toggleDrawer()
+	w.call.drawer.chat.field.SetText("the other half")
 	f.set(func(s *app.Snapshot) { *s = app.Snapshot{Settings: s.Settings} })
 	if !w.signIn.root.Visible() {
 		t.Fatal("not at the sign-in page")
@@ -339,6 +359,11 @@ func TestSigningOutForgets(t *testing.T) {
 	w.main.openChat("bob")
 	if w.main.chat.view.field.Text != "" || w.main.side.search.Text != "" {
 		t.Error("a draft of the former person is left")
+	}
+	f.set(func(s *app.Snapshot) { inCall(s, call.Active) })
+	w.call.toggleDrawer()
+	if text := w.call.drawer.chat.field.Text; text != "" {
+		t.Errorf("%q of the former person is left in the call's chat", text)
 	}
 }
 
