@@ -99,6 +99,7 @@ func (v *SelfView) arrange() {
 
 func (v *SelfView) got(first bool) {
 	if v.off {
+		v.clear() // it was on its way when the camera went off
 		return
 	}
 	v.img.Image = v.shown

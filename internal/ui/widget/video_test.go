@@ -158,6 +158,7 @@ func TestSelfViewMirrorsAndGoesDark(t *testing.T) {
 	if v.img.Visible() || !v.icon.Visible() {
 		t.Error("still looks as if it were sent")
 	}
+	v.Push(grey(v, 208, 117, 0)) // was on its way
 	v.SetOff(false)
 	if v.img.Visible() {
 		t.Error("opened again with an old picture")
