@@ -195,9 +195,13 @@ func (l *link) updateMicrophone(want spec) {
 	switch {
 	case err != nil:
 		l.lost(peer.Microphone, err)
-	case src == nil:
+	case src == nil: // the switch goes back, and asks again when it is pressed
+		l.microphone, l.microphoneOn = spec{}, false
 		l.session.SetMicrophone(nil)
 		l.post(app.MediaLacks{Microphone: true})
+		if l.calls.options.microphone == (spec{}) {
+			l.post(app.MediaNotice{Text: "No microphone is chosen in the settings. The other cannot hear you."})
+		}
 	default:
 		l.session.SetMicrophone(watchAudio(src, func(err error) { l.notice(peer.Microphone, err) }))
 	}
@@ -217,10 +221,20 @@ func (l *link) updateCamera(want spec) {
 	case err != nil:
 		l.lost(peer.Camera, err)
 	case src == nil:
+		l.camera, l.cameraOn = spec{}, false
 		l.session.SetCamera(nil)
 		l.post(app.MediaLacks{Camera: true})
+		if l.calls.options.camera == (spec{}) {
+			l.post(app.MediaNotice{Text: "No camera is chosen in the settings. The other cannot see you."})
+		}
 	default:
-		l.session.SetCamera(watchVideo(src, func(err error) { l.hands.put(func() { l.lost(peer.Camera, err) }) }))
+		l.session.SetCamera(watchVideo(src, func(err error) {
+			l.hands.put(func() {
+				if l.camera == want { // and not another one by now
+					l.lost(peer.Camera, err)
+				}
+			})
+		}))
 	}
 }
 
@@ -246,6 +260,8 @@ func (l *link) lost(d peer.Device, err error) {
 		l.session.SetMicrophone(nil)
 		l.post(app.MediaLacks{Microphone: true})
 	case peer.Speaker:
+		sink, _ := openSpeaker(none)
+		l.session.SetSpeaker(sink)
 	}
 	l.notice(d, err)
 }

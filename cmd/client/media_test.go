@@ -276,3 +276,41 @@ func TestMissingDevices(t *testing.T) {
 		t.Errorf("%q", n.Text)
 	}
 }
+
+// A switch that has no device behind it goes back each time that it is pressed, and not only the first time.
+func TestSwitchesWithoutDevices(t *testing.T) {
+	s := newSide(t, "", "", t.TempDir())
+	p, err := s.calls.Open(app.MediaConfig{
+		Offerer: true, Camera: true, Microphone: true, Settings: app.Settings{Camera: "none", Microphone: "none"},
+	}, func(e app.MediaEvent) { s.news <- e })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.calls.Close()
+	defer p.Close()
+	goesBack := func(what string, is func(app.MediaLacks) bool) {
+		t.Helper()
+		for limit := time.After(10 * time.Second); ; {
+			select {
+			case e := <-s.news:
+				if l, ok := e.(app.MediaLacks); ok && is(l) {
+					return
+				}
+			case <-limit:
+				t.Fatalf("the switch of the %s stays on", what)
+			}
+		}
+	}
+	microphone := func(l app.MediaLacks) bool { return l.Microphone }
+	camera := func(l app.MediaLacks) bool { return l.Camera }
+	goesBack("microphone", microphone)
+	goesBack("camera", camera)
+	for range 2 {
+		p.SetCamera(true)
+		goesBack("camera", camera)
+		p.SetMicrophone(true)
+		goesBack("microphone", microphone)
+		p.SetCamera(false)
+		p.SetMicrophone(false)
+	}
+}
