@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"visavis.example/internal/app"
-	"visavis.example/internal/call"
 	"visavis.example/internal/signal"
 )
 
@@ -32,6 +31,7 @@ type robot struct {
 	dialled   bool
 	connected bool
 	online    bool
+	others    string // id of the last call that somebody else rang with: how it ends is not our end
 	timers    []*time.Timer
 }
 
@@ -81,7 +81,11 @@ func (r *robot) incoming(e app.Event) {
 	case r.o.peer != "" && strings.EqualFold(r.o.peer, e.User):
 		r.app.Accept(r.o.media.camera != none) // whom we are about to call was faster
 	case !r.o.autoAnswer:
+		if r.windowless() { // it may ring where there is a person
+			r.others = e.CallID
+		}
 	case r.o.from != "" && !strings.EqualFold(r.o.from, e.User):
+		r.others = e.CallID
 		r.app.Decline()
 	default:
 		r.app.Accept(r.o.media.camera != none)
@@ -111,10 +115,12 @@ func (r *robot) after(d time.Duration, f func(app.Snapshot)) {
 
 func (r *robot) ended(e app.Event) {
 	r.tell("%s", e.Text)
-	declined := r.o.autoAnswer && e.Reason == signal.EndDeclined // by us: not the call we wait for
+	if e.CallID == r.others && r.others != "" {
+		return
+	}
 	was := r.connected
 	r.connected = false
-	if r.o.peer != "" && (r.windowless() || r.o.once) || r.o.once && !declined {
+	if r.o.once || r.o.peer != "" && r.windowless() {
 		r.finish(exitCode(e.Reason, was))
 	}
 }
@@ -139,7 +145,7 @@ func (r *robot) snapshot(s app.Snapshot) {
 		r.finish(exitSignIn)
 		return
 	}
-	if s.Link != app.Online || r.o.peer == "" || r.dialled || s.Call.Phase != call.Idle {
+	if s.Link != app.Online || r.o.peer == "" || r.dialled || s.Call.Live() {
 		return
 	}
 	for _, p := range s.People {

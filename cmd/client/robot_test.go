@@ -97,6 +97,14 @@ func TestRobotDialsOnce(t *testing.T) {
 	if r.snapshot(s); len(p.did) != 1 {
 		t.Errorf("%q", p.did)
 	}
+	// Somebody else's call that nobody here takes is not the end of it.
+	r, p, _ = newRobot(options{command: "call", peer: "bob", wait: true, hasPassword: true})
+	r.event(app.Event{Event: "incoming", User: "mallory", CallID: "c1"})
+	r.event(app.Event{Event: "ended", User: "mallory", CallID: "c1", Reason: signal.EndNoAnswer})
+	s.Call.Phase = call.Ended
+	if r.snapshot(s); r.code() != -1 || !slices.Equal(p.did, []string{"dial id-bob true"}) {
+		t.Errorf("after another's call: %q", p.did)
+	}
 	r, p, _ = newRobot(options{command: "call", peer: "bob"})
 	r.event(app.Event{Event: "incoming", User: "Bob"})
 	if !slices.Equal(p.did, []string{"accept true"}) {
@@ -113,15 +121,17 @@ func TestRobotDialsOnce(t *testing.T) {
 
 func TestRobotAnswers(t *testing.T) {
 	r, p, _ := newRobot(options{command: "answer", autoAnswer: true, from: "bob", once: true, media: mediaOptions{camera: none}})
-	r.event(app.Event{Event: "incoming", User: "mallory"})
-	r.event(app.Event{Event: "ended", Reason: signal.EndDeclined})
+	r.event(app.Event{Event: "incoming", User: "mallory", CallID: "c1"})
+	r.event(app.Event{Event: "ended", User: "mallory", CallID: "c1", Reason: signal.EndDeclined})
+	r.event(app.Event{Event: "incoming", User: "mallory", CallID: "c2"})
+	r.event(app.Event{Event: "ended", User: "mallory", CallID: "c2", Reason: signal.EndCancelled}) // before the decline came
 	if code := r.code(); code != -1 {
-		t.Fatalf("a declined stranger ended it with %d", code)
+		t.Fatalf("a stranger ended it with %d", code)
 	}
 	r.event(app.Event{Event: "incoming", User: "Bob"})
 	r.event(app.Event{Event: "connected", User: "Bob"})
-	r.event(app.Event{Event: "ended", Reason: signal.EndHangup})
-	if code := r.code(); code != exitOK || !slices.Equal(p.did, []string{"decline", "accept false"}) {
+	r.event(app.Event{Event: "ended", User: "Bob", Reason: signal.EndHangup})
+	if code := r.code(); code != exitOK || !slices.Equal(p.did, []string{"decline", "decline", "accept false"}) {
 		t.Errorf("exit %d, did %q", code, p.did)
 	}
 }

@@ -72,8 +72,8 @@ func newClient(o *options, stdout, stderr io.Writer, window bool) (*client, erro
 
 // close ends the app and everything around it.
 func (c *client) close() error {
-	c.robot.stop()
 	c.app.Close()
+	c.robot.stop() // its timers are the app's loop's until that has ended
 	c.servers.Close()
 	return c.events.end()
 }
