@@ -144,7 +144,7 @@ func (o *options) arguments(rest []string) error {
 
 func (o *options) check() error {
 	switch {
-	case o.media.fps < 1 || o.media.fps > 120:
+	case !(o.media.fps >= 1 && o.media.fps <= 120): // NaN is neither
 		return fmt.Errorf("--fps is 1 to 120, not %v", o.media.fps)
 	case o.duration < 0:
 		return errors.New("--duration is not negative")

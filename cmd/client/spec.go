@@ -79,18 +79,15 @@ func readSpec(flag, s string, kinds ...string) (spec, error) {
 }
 
 func (p spec) check() error {
-	number := func(from, to float64, what string) error {
-		n, err := strconv.ParseFloat(p.value, 64)
-		if p.value != "" && (err != nil || n < from || n > to) {
-			return fmt.Errorf("%s is %v to %v, not %q", what, from, to, p.value)
-		}
-		return nil
-	}
 	switch p.kind {
 	case "pattern":
-		return number(0, 255, "the pattern's number")
+		if _, err := strconv.ParseUint(p.value, 10, 8); p.value != "" && err != nil {
+			return fmt.Errorf("the pattern's number is 0 to 255, not %q", p.value)
+		}
 	case "tone":
-		return number(20, 20000, "the tone in Hz")
+		if hz, err := strconv.ParseFloat(p.value, 64); p.value != "" && (err != nil || !(hz >= 20 && hz <= 20000)) {
+			return fmt.Errorf("the tone in Hz is 20 to 20000, not %q", p.value)
+		}
 	case "file", "device":
 		if p.value == "" {
 			return fmt.Errorf("%s: needs a name after the colon", p.kind)
