@@ -152,12 +152,13 @@ func (a *WAV) Start(deliver func(block []int16, at time.Time)) error {
 }
 
 func (a *WAV) fill(block []int16) {
-	for n := 0; n < len(block); {
+	for n, ended := 0, false; n < len(block); {
 		k, err := a.in.Read(block[n:])
 		n += k
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && !ended {
 			err = a.in.Rewind()
 		}
+		ended = k == 0 // twice in a row: the file has been emptied, and a loop over it would spin
 		if err != nil {
 			a.failure.tell(fmt.Errorf("read %s: %w", a.Path, err))
 			clear(block[n:])

@@ -55,8 +55,12 @@ func audioDrivers() []driver.Driver {
 // OpenMicrophone finds the microphone of that name, "" for the system's default. It is opened by Start. The source goes
 // on with another device when this one disappears; see Failing.
 func OpenMicrophone(name string) (media.AudioSource, error) {
-	if _, err := listMicrophones(); err != nil && name == "" {
+	found, err := listMicrophones()
+	switch {
+	case name == "" && err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNoMicrophone, err)
+	case name == "" && len(found) == 0:
+		return nil, ErrNoMicrophone
 	}
 	for _, d := range driver.GetManager().Query(driver.FilterAudioRecorder()) {
 		if info := d.Info(); info.Name == name && (name != "" || info.Label == defaultLabel) {

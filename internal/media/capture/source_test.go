@@ -289,6 +289,44 @@ func TestFileThatIsCutOffIsReported(t *testing.T) {
 	})
 }
 
+func TestSoundFileThatIsEmptiedIsReported(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "short.wav")
+	out, err := wav.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(out.Write(make([]int16, 1000)), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	in, err := wav.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &WAV{Path: path, in: in, failure: newFailure()}
+	if err := os.Truncate(path, 44); err != nil {
+		t.Fatal(err)
+	}
+	block := make([]int16, media.BlockSamples)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 10 {
+			a.fill(block)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		t.Fatal("it reads for ever")
+	}
+	if err := <-a.Failed(); err == nil {
+		t.Error("nothing told")
+	}
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWAVLoopsWithoutHoles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tone.wav")
 	out, err := wav.Create(path)
