@@ -150,7 +150,7 @@ func (b *baseline) queue(transit time.Duration, now time.Time) time.Duration {
 	return transit - min(b.previous, b.now)
 }
 
-// rateMeter measures over the last half second of the receiver's clock.
+// rateMeter measures over the last half second of the receiver's clock, which may stand still: sendLog packets at most.
 type rateMeter struct {
 	packets []ratedPacket
 	bytes   int
@@ -170,7 +170,7 @@ func (r *rateMeter) add(size int, at time.Duration) {
 	r.packets = append(r.packets, ratedPacket{at, size})
 	r.bytes += size
 	old := 0
-	for old < len(r.packets)-1 && r.packets[old].at < at-rateWindow {
+	for old < len(r.packets)-1 && (r.packets[old].at < at-rateWindow || len(r.packets)-old > sendLog) {
 		r.bytes -= r.packets[old].size
 		old++
 	}

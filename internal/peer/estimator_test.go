@@ -149,6 +149,17 @@ func TestEstimatorWithReportsOnly(t *testing.T) {
 	}
 }
 
+// A receiver whose clock stands still must not make us remember every packet.
+func TestRateMeterIsBounded(t *testing.T) {
+	var r rateMeter
+	for range 3 * sendLog {
+		r.add(1000, time.Second)
+	}
+	if n := len(r.packets); n > sendLog || r.bytes != 1000*n {
+		t.Errorf("%d packets, %d bytes", n, r.bytes)
+	}
+}
+
 func TestOvertakenIsNotLost(t *testing.T) {
 	var l lossMeter
 	now := time.Unix(1, 0)
