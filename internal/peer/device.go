@@ -1,5 +1,7 @@
 package peer
 
+import "log/slog"
+
 // device is what sources and sinks have in common.
 type device interface {
 	Close() error
@@ -11,9 +13,10 @@ type device interface {
 type keeper[D device] struct {
 	wish   *slot[D]
 	stop   <-chan struct{}
-	start  func(D) error // begins to use it
-	gone   func()        // after it was closed; before the next is started
-	failed func(label string, err error)
+	start  func(D) error                 // begins to use it
+	gone   func()                        // after it was closed; before the next is started
+	failed func(label string, err error) // of start; not told of a device that another has taken the place of
+	log    *slog.Logger
 }
 
 func isNil[D device](d D) bool { return any(d) == nil }
@@ -37,8 +40,8 @@ func (k *keeper[D]) run() {
 		if isNil(have) {
 			return
 		}
-		if err := have.Close(); err != nil {
-			k.failed(have.Label(), err)
+		if err := have.Close(); err != nil { // no news for the call: nobody wants it any more
+			k.log.Warn("close device", "device", have.Label(), "err", err)
 		}
 		var none D
 		have = none
@@ -62,7 +65,9 @@ func (k *keeper[D]) run() {
 		}
 		if err := k.start(want); err != nil {
 			_ = want.Close()
-			k.failed(want.Label(), err)
+			if !k.wish.waiting() {
+				k.failed(want.Label(), err)
+			}
 			continue
 		}
 		have = want

@@ -77,6 +77,13 @@ func (s *slot[T]) put(v T) (displaced T, was bool) {
 	return displaced, was
 }
 
+// waiting says whether there is something to take.
+func (s *slot[T]) waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.full
+}
+
 func (s *slot[T]) take() (v T, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

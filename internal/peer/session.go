@@ -113,17 +113,17 @@ func (s *Session) init() {
 			return func(label string, err error) { s.emitLater(DeviceFailed{d, label, err}) }
 		}
 		s.cameras = &keeper[media.VideoSource]{
-			wish: newSlot[media.VideoSource](), stop: s.stop, failed: failed(Camera),
+			wish: newSlot[media.VideoSource](), stop: s.stop, failed: failed(Camera), log: s.log,
 			start: func(d media.VideoSource) error { return s.videoOut.startCamera(d) },
 			gone:  func() { s.videoOut.cameraGone() },
 		}
 		s.microphones = &keeper[media.AudioSource]{
-			wish: newSlot[media.AudioSource](), stop: s.stop, failed: failed(Microphone),
+			wish: newSlot[media.AudioSource](), stop: s.stop, failed: failed(Microphone), log: s.log,
 			start: func(d media.AudioSource) error { return s.audioOut.startMicrophone(d) },
 			gone:  func() {},
 		}
 		s.speakers = &keeper[media.AudioSink]{
-			wish: newSlot[media.AudioSink](), stop: s.stop, failed: failed(Speaker),
+			wish: newSlot[media.AudioSink](), stop: s.stop, failed: failed(Speaker), log: s.log,
 			start: func(d media.AudioSink) error { return s.audioIn.startSpeaker(d) },
 			gone:  func() {},
 		}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,6 +96,48 @@ func TestBrokenCamera(t *testing.T) {
 		t.Errorf("%+v, closed %d times", e, bad.closed.Load())
 	}
 	eventually(t, "b hears a", func() bool { return b.ear.hears(440) })
+}
+
+// camera does what the test says when it is started and closed.
+type camera struct {
+	label        string
+	begun        chan struct{} // closed by Start
+	let          chan struct{} // Start waits for it; nil: does not
+	start, close error
+}
+
+func (c *camera) Label() string { return c.label }
+func (c *camera) Close() error  { return c.close }
+
+func (c *camera) Start(func(*media.Frame)) error {
+	close(c.begun)
+	if c.let != nil {
+		<-c.let
+	}
+	return c.start
+}
+
+// What goes wrong with a camera that another has taken the place of is no failure of the new one.
+func TestReplacedCameraFailsQuietly(t *testing.T) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	k := &keeper[media.VideoSource]{
+		wish: newSlot[media.VideoSource](), stop: stop, gone: func() {}, log: slog.New(slog.DiscardHandler),
+		start:  func(d media.VideoSource) error { return d.Start(nil) },
+		failed: func(label string, err error) { t.Errorf("%s: %v", label, err) },
+	}
+	go func() { defer close(ended); k.run() }()
+	slow := &camera{label: "slow", begun: make(chan struct{}), let: make(chan struct{}), start: errors.New("in use")}
+	stuck := &camera{label: "stuck", begun: make(chan struct{}), close: errors.New("does not answer")}
+	good := &camera{label: "good", begun: make(chan struct{})}
+	k.set(slow)
+	<-slow.begun
+	k.set(stuck)
+	close(slow.let)
+	<-stuck.begun
+	k.set(good)
+	<-good.begun
+	close(stop)
+	<-ended
 }
 
 func TestCloseEarlyAndLate(t *testing.T) {
