@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"visavis.example/internal/server/accounts"
@@ -17,6 +18,9 @@ import (
 	"visavis.example/internal/server/store"
 	"visavis.example/internal/signal"
 )
+
+// retryAfter is said where nothing better is known.
+const retryAfter = 5 * time.Second
 
 // apiHandler answers, or returns why it does not.
 type apiHandler func(http.ResponseWriter, *http.Request) error
@@ -71,8 +75,12 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		s.Logger.Error("request failed", "error", err)
 		r = refuse(http.StatusServiceUnavailable, signal.ErrInternal, "The server failed to do this. Please try again later.")
 	}
-	if r.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds()))))
+	wait := r.RetryAfter
+	if wait == 0 && (r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable) {
+		wait = retryAfter
+	}
+	if wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	writeJSON(w, r.Status, r.Failure)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,12 @@ func (k *socket) Close(code int, reason string) {
 	_ = k.conn.NetConn().SetReadDeadline(time.Now().Add(farewellWait))
 }
 
+// signOut ends a socket whose session is over.
+func (k *socket) signOut() {
+	k.signedOut.Store(true)
+	k.Close(closePolicy, "signed out")
+}
+
 // ping is the wheel's. It is sent even while other messages are: only the answer shows that the other side is there.
 func (k *socket) ping() {
 	if time.Now().After(k.session.Expires) {
@@ -111,6 +118,7 @@ func (k *socket) read() hub.Parting {
 		kind, b, err := k.conn.ReadMessage()
 		switch {
 		case err != nil:
+			k.sayWhy(err)
 			return k.parting(err)
 		case kind != websocket.TextMessage:
 			k.Close(closeUnsupported, "messages are text")
@@ -120,6 +128,15 @@ func (k *socket) read() hub.Parting {
 		}
 		k.alive()
 		k.got(b)
+	}
+}
+
+// sayWhy tells a device that never said who it is why its socket ends; others are cut off because they are not there.
+func (k *socket) sayWhy(err error) {
+	var late net.Error
+	if !k.greeted && errors.As(err, &late) && late.Timeout() {
+		why := websocket.FormatCloseMessage(closePolicy, "User/Connect must come first")
+		_ = k.conn.WriteControl(websocket.CloseMessage, why, time.Now().Add(time.Second))
 	}
 }
 

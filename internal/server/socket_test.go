@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,9 @@ func TestUserConnectMustComeFirst(t *testing.T) {
 	p.connect("a")
 	silent := g.raw()
 	start := time.Now()
-	silent.closed()
+	if code := silent.closed(); code != websocket.ClosePolicyViolation {
+		t.Errorf("a socket that says nothing is closed with %d, want 1008", code)
+	}
 	if waited := time.Since(start); waited > 10*time.Second {
 		t.Errorf("a socket that says nothing is kept for %v", waited)
 	}
@@ -221,6 +224,10 @@ func TestTooManySockets(t *testing.T) {
 	_, status, err := s.dial(http.Header{"Authorization": {"Bearer " + g.token}}, signal.Subprotocol)
 	if err == nil || status != http.StatusTooManyRequests {
 		t.Fatalf("the eleventh: %v", err)
+	}
+	a := s.send("GET", "/ws", "", "Authorization", "Bearer "+g.token, "Sec-WebSocket-Protocol", signal.Subprotocol)
+	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); a.status != http.StatusTooManyRequests || err != nil || wait < 1 {
+		t.Fatalf("it is told %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
 	}
 	s.guest("bob").phone("b")
 }

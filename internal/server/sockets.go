@@ -116,8 +116,7 @@ func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}) {
 func (s *sockets) signOut(sessionID string) {
 	for slot := range wheelSlots {
 		for _, k := range s.in(slot, func(k *socket) bool { return k.session.ID == sessionID }) {
-			k.signedOut.Store(true)
-			k.Close(closePolicy, "signed out")
+			k.signOut()
 		}
 	}
 }

@@ -20,8 +20,10 @@ var upgrader = websocket.Upgrader{
 	ReadBufferSize:  1024,
 	WriteBufferSize: 1024,
 	WriteBufferPool: &sync.Pool{},
-	Subprotocols:    []string{signal.Subprotocol},
-	CheckOrigin:     func(*http.Request) bool { return true }, // upgrade has checked it
+	// The library takes the server's own limits away; who does not take the answer must not keep this goroutine.
+	HandshakeTimeout: replyWait,
+	Subprotocols:     []string{signal.Subprotocol},
+	CheckOrigin:      func(*http.Request) bool { return true }, // upgrade has checked it
 }
 
 // upgrade turns GET /ws into a socket. It returns at once; the socket reads in a goroutine of its own.
@@ -55,6 +57,11 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.sockets.start(k) != nil {
 		_ = conn.Close()
+		return
+	}
+	// A sign-out since mayConnect has ended the session's sockets without this one.
+	if _, _, err := s.authenticate(r); errors.Is(err, accounts.ErrUnauthorized) {
+		k.signOut()
 	}
 }
 
