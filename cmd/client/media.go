@@ -19,6 +19,7 @@ type calls struct {
 	log      *slog.Logger
 	ring     *ringer
 	recorder *playout.Y4MFile // nil: none; lives as long as the program, over several calls
+	gaps     error            // why the recording is not complete; known after Close
 
 	// Where pictures are shown; the window attaches itself.
 	remote, self playout.Slot
@@ -109,9 +110,7 @@ func (c *calls) Quiet() { c.ring.quiet() }
 func (c *calls) Close() {
 	c.ring.close()
 	if c.recorder != nil {
-		if err := c.recorder.Close(); err != nil {
-			c.log.Error("recording is not complete", "err", err)
-		}
+		c.gaps = c.recorder.Close()
 		c.log.Debug("recorded", "pictures", c.recorder.Written(), "dropped", c.recorder.Dropped())
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -312,5 +313,19 @@ func TestSwitchesWithoutDevices(t *testing.T) {
 		goesBack("microphone", microphone)
 		p.SetCamera(false)
 		p.SetMicrophone(false)
+	}
+}
+
+// A recording that the disk did not take is an error of the whole program, for scripts to see.
+func TestRecordingToAFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full here")
+	}
+	t.Setenv("VISAVIS_PASSWORD", "secret")
+	var out, errs bytes.Buffer
+	line := "call b --user a --server ftp://x --record-video /dev/full --config-dir " + t.TempDir()
+	code := run(strings.Fields(line), &out, &errs)
+	if code != exitSignIn || !strings.Contains(errs.String(), "record video") {
+		t.Errorf("exit %d: %s", code, errs.String())
 	}
 }

@@ -75,7 +75,7 @@ func (c *client) close() error {
 	c.app.Close()
 	c.robot.stop() // its timers are the app's loop's until that has ended
 	c.servers.Close()
-	return c.events.end()
+	return errors.Join(c.calls.gaps, c.events.end())
 }
 
 // whoAndWhere checks that a windowless command can sign in at all.
