@@ -146,6 +146,8 @@ func (o *options) check() error {
 	switch {
 	case !(o.media.fps >= 1 && o.media.fps <= 120): // NaN is neither
 		return fmt.Errorf("--fps is 1 to 120, not %v", o.media.fps)
+	case o.media.camera.kind == "pattern" && (o.media.width < 64 || o.media.height < 36):
+		return errors.New("--camera pattern needs a --size of 64x36 at least")
 	case o.duration < 0:
 		return errors.New("--duration is not negative")
 	case o.events == "-" && o.media.record == "-":
