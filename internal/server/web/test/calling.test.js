@@ -269,6 +269,49 @@ test('a call that the server still knows goes on', async () => {
     calling.hangup();
 });
 
+test('an invite that was given up while the link was cut is not made when it is back', async () => {
+    const cut = () => {
+        link.online = false;
+        throw new RequestError('offline', 'cut');
+    };
+    const {calling, sent, link, answers} = make({'Call/Invite': cut, 'Call/Cancel': cut});
+    calling.dial('bob', false);
+    const {id} = calling.state;
+    await settle();
+    calling.hangup();
+    await settle();
+    sent.length = 0;
+    Object.assign(answers, {'Call/Invite': {}, 'Call/Cancel': {}});
+    link.online = true;
+    await calling.online('');
+    await settle();
+    assert.deepEqual(sent.map(([m, call]) => [m, call]), [['Call/Cancel', id]]);
+});
+
+test('a dialled call that the server took and ended while the link was cut has ended', async () => {
+    const {calling} = make();
+    calling.dial('bob', false);
+    await settle();
+    await calling.online('');
+    assert.deepEqual([calling.state.phase, calling.state.reason], ['ended', 'hangup']);
+});
+
+test('an offer that comes before the reply to an accept is kept for it', async () => {
+    let reply;
+    const {calling, sent, push} = make({'Call/Accept': () => new Promise(resolve => {
+        reply = resolve;
+    })});
+    push(10100, 'c1', {video: false, from: bob});
+    calling.accept(false);
+    push(10010, 'c1', {sdp: 'v=0 theirs'});
+    push(10009, 'c1', {candidate: 'early'});
+    reply({video: false, iceServers: ice});
+    await settle();
+    assert.deepEqual(said(sent, 'Message/Answer'), [['Message/Answer', 'c1', {sdp: 'v=0 answer'}]]);
+    assert.deepEqual(FakePeerConnection.all[0].candidates, ['early']);
+    calling.hangup();
+});
+
 test('devices that open after the call has ended are let go at once', async () => {
     const {calling} = make();
     calling.dial('bob', true);

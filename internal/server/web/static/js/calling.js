@@ -31,6 +31,9 @@ import {Says} from './says.js';
  * @property {() => void} recorded  the server's record of calls has news
  */
 
+/** What is kept for a media connection that is not open yet: one negotiation, several times over. */
+const maxHeld = 256;
+
 const nobody = Object.freeze({id: '', name: 'Somebody', kind: 'person', online: true});
 
 export class Calling {
@@ -51,6 +54,9 @@ export class Calling {
     /** @type {World} */ #world;
     /** @type {Peer|null} */ #peer = null;
     /** @type {import('./protocol.js').ICEServer[]} */ #iceServers = [];
+    /** What came for a media connection that is not open yet. @type {((peer: Peer) => void)[]} */ #held = [];
+    /** Whether the server has taken the invite. */
+    #invited = false;
     /** @type {any} */ #timer = null;
     #acceptedAt = 0;
     #setupMs = 0;
@@ -124,8 +130,8 @@ export class Calling {
     async online(hubs) {
         this.#says.online();
         const {id, phase} = this.state;
-        if (!this.live || id === hubs || phase === 'dialing')
-            return; // while dialling, the invite is sent again
+        if (!this.live || id === hubs || phase === 'dialing' && !this.#invited)
+            return; // an invite without an answer is sent again
         let reason = 'server_lost';
         try {
             const record = await this.#world.record(id);
@@ -172,13 +178,13 @@ export class Calling {
             this.theirs = data;
             break;
         case code.offer:
-            this.#peer?.gotOffer(data.sdp);
+            this.#toPeer(peer => peer.gotOffer(data.sdp));
             break;
         case code.answer:
-            this.#peer?.gotAnswer(data.sdp);
+            this.#toPeer(peer => peer.gotAnswer(data.sdp));
             break;
         case code.candidate:
-            this.#peer?.gotCandidate(data);
+            this.#toPeer(peer => peer.gotCandidate(data));
             break;
         }
         this.#world.changed();
@@ -271,6 +277,8 @@ export class Calling {
         this.theirs = {microphone: true, camera: false};
         this.quality = {path: '', rttMs: 0, lossPercent: 0};
         this.#iceServers = [];
+        this.#held = [];
+        this.#invited = false;
         this.capture = null;
     }
 
@@ -349,7 +357,10 @@ export class Calling {
             if (!this.#world.link.online)
                 throw new RequestError('offline', 'The server cannot be reached.');
             const invited = await this.#says.insist(id, method.invite, {toId, callId: id, data});
-            if (!invited.merged || this.state.id !== id)
+            if (this.state.id !== id)
+                return;
+            this.#invited = true;
+            if (!invited.merged)
                 return;
             this.#agreed(invited);
             this.#apply({type: 'Merged', id, into: invited.merged});
@@ -418,7 +429,17 @@ export class Calling {
         this.#peer = peer;
         for (const kind of /** @type {const} */ (['audio', 'video']))
             peer.setTrack(kind, this.capture?.track(kind) ?? null);
+        for (const f of this.#held.splice(0))
+            f(peer);
         this.#sendMedia();
+    }
+
+    /** @param {(peer: Peer) => void} f done with the media connection, now or when it is open */
+    #toPeer(f) {
+        if (this.#peer)
+            f(this.#peer);
+        else if (this.#held.length < maxHeld)
+            this.#held.push(f);
     }
 
     /** @param {string} id */

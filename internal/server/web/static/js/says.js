@@ -50,11 +50,13 @@ export class Says {
             try {
                 return (await this.#link.request(name, body)).data;
             } catch (err) {
-                if (!cut(err) || !this.#matters(id))
+                if (!cut(err))
                     throw err;
+                if (!this.#link.online && this.#matters(id))
+                    await new Promise(resolve => this.#waiting.push(() => resolve(undefined)));
+                if (!this.#matters(id))
+                    throw err; // the call was given up meanwhile
             }
-            if (!this.#link.online)
-                await new Promise(resolve => this.#waiting.push(() => resolve(undefined)));
         }
     }
 
