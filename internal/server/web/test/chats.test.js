@@ -93,13 +93,24 @@ test('older lines come in above, and a full page means that there may be more', 
     let before;
     const {chats} = make({answer: (_, {data}) => {
         before = data.before;
-        return {messages: before ? page(1).slice(0, 20) : page(21)};
+        return {messages: {undefined: page(21), 21: page(1).slice(0, 20)}[before] ?? []};
     }});
     await chats.load('', false);
     assert.deepEqual([chats.chat('').lines.length, chats.chat('').more, before], [50, true, undefined]);
     await chats.load('', true);
-    assert.deepEqual([chats.chat('').lines.length, chats.chat('').more, before], [70, false, 21]);
+    assert.deepEqual([chats.chat('').lines.length, chats.chat('').more, before], [70, false, 1]);
     assert.deepEqual(chats.chat('').lines.map(l => l.id), Array.from({length: 70}, (_, i) => i + 1));
+});
+
+test('a page that does not fit into one message comes in several', async () => {
+    const {chats} = make({answer: (_, {data: {before = 101, limit}}) => {
+        const from = Math.max(before - Math.min(limit, 20), 1);
+        return {messages: Array.from({length: before - from}, (_, i) => ({...line(1, 'bob', 'long'), id: from + i}))};
+    }});
+    await chats.load('', false);
+    assert.deepEqual([chats.chat('').lines.length, chats.chat('').lines[0].id, chats.chat('').more], [50, 51, true]);
+    await chats.load('', true);
+    assert.deepEqual([chats.chat('').lines.length, chats.chat('').lines[0].id], [100, 1]);
 });
 
 test('a history that cannot be read is wanted again', async () => {

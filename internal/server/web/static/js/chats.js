@@ -105,13 +105,20 @@ export class Chats {
         chat.loading = true;
         this.#world.changed();
         try {
-            const oldest = chat.lines.find(l => l.id);
-            const data = {with: id || undefined, before: older && oldest ? oldest.id : undefined, limit: page};
-            const reply = await this.#world.link.request(method.history, {data});
-            const messages = /** @type {{messages: ChatMessage[]|null}} */ (reply.data).messages ?? [];
-            this.#add(chat, messages);
+            let before = older ? chat.lines.find(l => l.id)?.id : undefined;
+            let got = 0;
+            while (got < page) { // a reply holds what fits into one message; only an empty one is the end
+                const data = {with: id || undefined, before, limit: page - got};
+                const reply = await this.#world.link.request(method.history, {data});
+                const messages = /** @type {{messages: ChatMessage[]|null}} */ (reply.data).messages ?? [];
+                if (!messages.length)
+                    break;
+                this.#add(chat, messages);
+                got += messages.length;
+                before = messages[0].id;
+            }
             if (older || !chat.loaded)
-                chat.more = messages.length === page;
+                chat.more = got >= page;
             chat.loaded = true;
         } catch {
             // The link says so itself; it is asked for again at the next look.
