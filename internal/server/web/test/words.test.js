@@ -21,6 +21,10 @@ test('every end reason of package signal has words of its own', () => {
     assert.ok(seen.size > reasons.length);
     assert.notDeepEqual(endWords({reason: 'hangup', outgoing: true, name: 'Bob', byMe: true, talked: true}),
         endWords({reason: 'hangup', outgoing: true, name: 'Bob', byMe: false, talked: true}));
+    for (const outgoing of [true, false]) {
+        const [, why] = endWords({reason: 'peer_gone', outgoing, name: 'Bob', byMe: true, talked: outgoing});
+        assert.match(why, /^Your connection/, 'who was gone is not told that the other was');
+    }
     assert.match(endWords({reason: 'of_a_later_server', outgoing: true, name: 'Bob', byMe: false, talked: false})[1], /of_a_later_server/);
 });
 

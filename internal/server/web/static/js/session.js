@@ -134,8 +134,9 @@ export class Session {
 
     async signOut() {
         this.calling.hangup();
-        await api.signOut().catch(() => {}); // without a server, the page forgets at least
-        this.#signedOut('');
+        const over = (/** @type {unknown} */ err) => err instanceof api.ApiError && err.code === 'unauthorized';
+        this.#signedOut(await api.signOut().then(() => '', err => over(err) ? '' :
+            'The server did not take the sign-out, so this browser is still signed in. Reload the page and sign out again.'));
     }
 
     /** Everybody else, who is online first, then by name; Echo after people. */

@@ -56,6 +56,9 @@ export function endWords({reason, outgoing, name, byMe, talked}) {
     case 'declined_elsewhere':
         return ['Declined elsewhere', 'You declined this call on another device.'];
     case 'peer_gone':
+        if (byMe)
+            return talked || outgoing ? ['Connection lost', 'Your connection to the server was lost and did not come back in time.'] :
+                [`Missed call from ${name}`, 'Your connection to the server was lost while it rang.'];
         return talked || outgoing ? [`${name} is gone`, 'Their connection to the server was lost and did not come back.'] :
             [`Missed call from ${name}`, 'Their connection was lost while it rang.'];
     case 'connection_failed':

@@ -123,7 +123,8 @@ export function callDetailsView(session) {
  */
 function headline(r, self) {
     return endWords({
-        reason: r.reason ?? '', outgoing: r.direction === 'outgoing', name: r.peer.name, byMe: r.endedBy === self, talked: Boolean(r.accepted),
+        reason: r.reason ?? '', outgoing: r.direction === 'outgoing', name: r.peer.name, byMe: r.endedBy === self,
+        talked: Boolean(r.reason === 'connection_failed' ? r.path : r.accepted),
     });
 }
 
