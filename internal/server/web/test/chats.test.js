@@ -1,4 +1,5 @@
 // Chats against a made-up link: what is unread, what is on its way, what failed, and history that overlaps.
+import '../oldnode.js';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {Chats} from '../static/js/chats.js';

@@ -1,4 +1,5 @@
 // The link against a made-up socket and clock: what it says first, how it waits, comes back, notices a dead socket and gives up.
+import '../oldnode.js';
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {Link} from '../static/js/link.js';

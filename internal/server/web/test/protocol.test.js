@@ -1,4 +1,5 @@
 // Holds the browser's protocol to the golden messages that Go's package signal is held to.
+import '../oldnode.js';
 import assert from 'node:assert/strict';
 import {readdirSync, readFileSync} from 'node:fs';
 import test from 'node:test';
