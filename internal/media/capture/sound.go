@@ -14,6 +14,7 @@ import (
 	"github.com/pion/mediadevices/pkg/wave"
 
 	"visavis.example/internal/media"
+	"visavis.example/internal/media/soundcard"
 )
 
 // Microphones are the names for OpenMicrophone, the default device first; devices come and go, so ask again. Empty when
@@ -59,8 +60,8 @@ func OpenMicrophone(name string) (media.AudioSource, error) {
 	switch {
 	case name == "" && err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNoMicrophone, err)
-	case name == "" && len(found) == 0:
-		return nil, ErrNoMicrophone
+	case name == "" && !slices.ContainsFunc(found, func(d soundcard.Device) bool { return !d.Monitor() }):
+		return nil, ErrNoMicrophone // the default would be a speaker's sound: the others would hear themselves
 	}
 	for _, d := range driver.GetManager().Query(driver.FilterAudioRecorder()) {
 		if info := d.Info(); info.Name == name && (name != "" || info.Label == defaultLabel) {

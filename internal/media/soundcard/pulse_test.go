@@ -2,6 +2,7 @@ package soundcard_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -223,6 +224,23 @@ func TestUnpluggedMicrophoneGoesOnWithTheDefault(t *testing.T) {
 	}
 	if _, err := capture.OpenMicrophone("Monitor of Gone"); err == nil {
 		t.Error("the unplugged microphone is still offered")
+	}
+}
+
+func TestASpeakersSoundIsNoMicrophone(t *testing.T) {
+	startPulse(t)
+	if _, err := capture.OpenMicrophone(""); err != nil {
+		t.Fatal(err)
+	}
+	pactl(t, "unload-module", "module-remap-source")
+	if names := capture.Microphones(); len(names) != 2 {
+		t.Fatalf("%q", names)
+	}
+	if _, err := capture.OpenMicrophone(""); !errors.Is(err, capture.ErrNoMicrophone) {
+		t.Errorf("with nothing but monitors: %v", err)
+	}
+	if _, err := capture.OpenMicrophone("Monitor of Speaker"); err != nil { // who wants it can have it
+		t.Error(err)
 	}
 }
 
