@@ -3,6 +3,7 @@
  * in reach at the bottom, which steps back while nobody moves.
  */
 import {canShareScreen} from '../capture.js';
+import {hasPeer} from '../machine.js';
 import {hasStage} from '../session.js';
 import {clock, phaseWords} from '../words.js';
 import {attr, avatar, draw, h, icon, iconButton, label, setText, show} from './dom.js';
@@ -213,7 +214,8 @@ function notesView(session) {
 
     function update() {
         const problems = session.calling.capture?.problems ?? [];
-        const offline = session.online ? [] : ['The server cannot be reached; the call itself goes on.'];
+        const goesOn = hasPeer(session.calling.state) ? 'The server cannot be reached; the call itself goes on.' : 'The server cannot be reached. Trying again…';
+        const offline = session.online ? [] : [goesOn];
         news = [...offline, ...problems].filter(p => !read.has(p));
         setText(text, news.join(' '));
         show(node, news.length > 0);
