@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"visavis.example/internal/call"
@@ -274,8 +275,9 @@ func (a *App) gotInvite(e signal.Envelope, in signal.Invite) {
 // it to its call, that has ended, and the record says why.
 func (a *App) checkCall(hubs string) {
 	c := a.snap.Call
-	if !c.Live() || c.ID == hubs || c.Phase == call.Dialing {
-		return // while dialling, the invite is sent again
+	waits := func(r *request) bool { return r.e.Method == signal.CallInvite && r.e.CallID == c.ID }
+	if !c.Live() || c.ID == hubs || slices.ContainsFunc(a.pending, waits) {
+		return // an invite without a reply is sent again
 	}
 	a.lookUpEnd(c.ID)
 }

@@ -160,6 +160,20 @@ func TestInviteIsSaidAgainAfterACut(t *testing.T) {
 	})
 }
 
+// The hub had taken the invite and ended the call before the socket came back: there is nothing to say again.
+func TestReconnectFindsTheDialledCallGone(t *testing.T) {
+	test(t, func(_ *testing.T, r *rig) {
+		r.Dial(bert.ID, true)
+		r.phase(call.Dialing)
+		id := r.now().Call.ID
+		r.server.cut()
+		at := time.Now()
+		r.server.records[id] = signal.CallRecord{ID: id, Reason: signal.EndBusy, Ended: &at}
+		r.server.online("")
+		r.ended(signal.EndBusy)
+	})
+}
+
 func TestDialOffline(t *testing.T) {
 	test(t, func(_ *testing.T, r *rig) {
 		r.server.cut()
