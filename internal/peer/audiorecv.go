@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -68,24 +69,14 @@ func (a *audioReceiver) fill(block []int16) {
 
 // read feeds packets until the track ends.
 func (a *audioReceiver) read(t *webrtc.TrackRemote) {
-	buf := make([]byte, 1600)
-	for failures := 0; failures < maxReadFailures; {
-		n, _, err := t.Read(buf)
-		if err != nil {
-			if isEnd(err) {
-				return
-			}
-			failures++
-			continue
-		}
-		failures = 0
+	readAll(t, func(b []byte, _ interceptor.Attributes) {
 		var p rtp.Packet
-		if p.Unmarshal(buf[:n]) != nil || len(p.Payload) == 0 {
-			continue
+		if p.Unmarshal(b) != nil || len(p.Payload) == 0 {
+			return
 		}
 		a.count.received.Add(1)
 		a.buffer.Put(p.SequenceNumber, p.Timestamp, p.Payload, time.Now())
-	}
+	})
 }
 
 // playout is the playout goroutine's own.

@@ -10,34 +10,48 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
 
 // drain reads the RTCP of one sender or receiver until it ends. Every one must be read: interceptors see only what
 // somebody reads.
-func (s *Session) drain(r rtcpReader) {
-	buf := make([]byte, 1600)
-	for failures := 0; failures < maxReadFailures; {
-		n, attributes, err := r.Read(buf)
-		if err != nil {
-			if isEnd(err) {
-				return
-			}
-			failures++
-			continue
-		}
-		failures = 0
+func (s *Session) drain(r packetReader) {
+	readAll(r, func(b []byte, attributes interceptor.Attributes) {
 		if attributes == nil {
-			continue
+			return
 		}
-		packets, err := attributes.GetRTCPPackets(buf[:n])
+		packets, err := attributes.GetRTCPPackets(b)
 		if err != nil {
-			continue // hostile or broken: dropped
+			return // hostile or broken: dropped
 		}
 		now := time.Now()
 		for _, p := range packets {
 			s.gotRTCP(p, now)
+		}
+	})
+}
+
+// packetReader is what pion's tracks, senders and receivers have in common.
+type packetReader interface {
+	Read([]byte) (int, interceptor.Attributes, error)
+}
+
+// readAll hands packets over until the reader ends; use borrows them. A single failure is a bad packet: a payload type
+// that was not negotiated, or a broken extension.
+func readAll(r packetReader, use func([]byte, interceptor.Attributes)) {
+	buf := make([]byte, 1600)
+	for failures := 0; failures < maxReadFailures; {
+		n, attributes, err := r.Read(buf)
+		switch {
+		case err == nil:
+			failures = 0
+			use(buf[:n], attributes)
+		case isEnd(err):
+			return
+		default:
+			failures++
 		}
 	}
 }

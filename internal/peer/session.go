@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/transport/v4"
 	"github.com/pion/webrtc/v4"
@@ -269,11 +268,7 @@ func (s *Session) sendRTCP(p rtcp.Packet) {
 	_ = s.pc.WriteRTCP([]rtcp.Packet{p}) // fails only while there is no connection
 }
 
-// rtcpReader is what pion's senders and receivers have in common.
-type rtcpReader interface {
-	Read([]byte) (int, interceptor.Attributes, error)
-}
-
+// packetReader is what pion's senders and receivers have in common.
 type atomicDuration struct{ v atomic.Int64 }
 
 func (a *atomicDuration) load() time.Duration   { return time.Duration(a.v.Load()) }

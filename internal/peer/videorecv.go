@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -78,25 +79,15 @@ func (v *videoReceiver) codec(payloadType uint8) codec {
 // read feeds packets until the track ends.
 func (v *videoReceiver) read(t *webrtc.TrackRemote) {
 	v.ssrc.Store(uint32(t.SSRC()))
-	buf := make([]byte, 1600)
-	for failures := 0; failures < maxReadFailures; {
-		n, attributes, err := t.Read(buf)
-		if err != nil {
-			if isEnd(err) {
-				return
-			}
-			failures++ // a payload type that was not negotiated, or a broken extension
-			continue
-		}
-		failures = 0
+	readAll(t, func(b []byte, attributes interceptor.Attributes) {
 		if attributes.Get(webrtc.AttributeRtxSsrc) != nil {
-			continue // came through gotRTX already
+			return // came through gotRTX already
 		}
 		var p rtp.Packet
-		if p.Unmarshal(buf[:n]) == nil {
+		if p.Unmarshal(b) == nil {
 			v.put(p, false)
 		}
-	}
+	})
 }
 
 // gotRTX takes an unwrapped retransmission; the payload is the caller's.
