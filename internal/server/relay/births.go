@@ -2,8 +2,10 @@ package relay
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // births closes a gap in pion. Its AddPermission puts a permission where the end of the allocation finds it, tells
@@ -19,20 +21,39 @@ type births struct {
 	mu      sync.Mutex
 	over    *sync.Cond
 	clients map[client]struct{} // whose handler is in the gap
+	known   map[birth]struct{}  // permissions that pion has told of
 }
 
+// birth is one permission.
+type birth struct {
+	of   client
+	peer netip.Addr
+}
+
+func birthOf(c client, peer net.IP) birth {
+	a, _ := netip.AddrFromSlice(peer)
+	return birth{c, a.Unmap()}
+}
+
+// untold bounds the wait for news of a permission that is being ended and was not told of: its handler is a few
+// instructions before created. A permission whose own timer and whose allocation end it at once is ended twice, and then
+// no news will come.
+const untold = 50 * time.Millisecond
+
 func newBirths() *births {
-	b := &births{clients: map[client]struct{}{}}
+	b := &births{clients: map[client]struct{}{}, known: map[birth]struct{}{}}
 	b.over = sync.NewCond(&b.mu)
 	return b
 }
 
 // created is pion's OnPermissionCreated.
-func (b *births) created(source, _ net.Addr, _, _, _ string, _ net.Addr, _ net.IP) {
+func (b *births) created(source, _ net.Addr, _, _, _ string, _ net.Addr, peer net.IP) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.clients[clientOf(source)] = struct{}{}
-	b.open.Store(int32(len(b.clients)))
+	c := clientOf(source)
+	b.clients[c] = struct{}{}
+	b.known[birthOf(c, peer)] = struct{}{}
+	b.doneLocked()
 }
 
 // past is said by the handler of that client.
@@ -67,12 +88,36 @@ func (b *births) doneLocked() {
 }
 
 // deleted is pion's OnPermissionDeleted.
-func (b *births) deleted(source, _ net.Addr, _, _, _ string, _ net.Addr, _ net.IP) {
+func (b *births) deleted(source, _ net.Addr, _, _, _ string, _ net.Addr, peer net.IP) {
 	c := clientOf(source)
+	p := birthOf(c, peer)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.awaitLocked(p)
+	delete(b.known, p)
 	for {
 		if _, in := b.clients[c]; !in {
+			return
+		}
+		b.over.Wait()
+	}
+}
+
+// awaitLocked waits until pion has told of p, but not for longer than untold.
+func (b *births) awaitLocked(p birth) {
+	if _, told := b.known[p]; told {
+		return
+	}
+	late := false
+	t := time.AfterFunc(untold, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		late = true
+		b.over.Broadcast()
+	})
+	defer t.Stop()
+	for !late {
+		if _, told := b.known[p]; told {
 			return
 		}
 		b.over.Wait()

@@ -71,3 +71,30 @@ func TestTheEndWaitsForTheGap(t *testing.T) {
 		})
 	}
 }
+
+// An end that overtakes pion's news of the permission waits for them, and then for the gap's end.
+func TestTheEndWaitsForTheNews(t *testing.T) {
+	source, peer := &net.UDPAddr{IP: net.IPv4(9, 9, 9, 9), Port: 1000}, net.IPv4(8, 8, 8, 8)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBirths()
+		over := make(chan struct{})
+		go func() {
+			b.deleted(source, nil, "", "", "", nil, peer)
+			close(over)
+		}()
+		time.Sleep(untold / 2)
+		b.created(source, nil, "", "", "", nil, peer)
+		time.Sleep(time.Second)
+		select {
+		case <-over:
+			t.Fatal("did not wait for the gap's end")
+		default:
+		}
+		b.pastAll()
+		<-over
+		if len(b.known) != 0 {
+			t.Error("remembers a permission that has ended")
+		}
+		b.deleted(source, nil, "", "", "", nil, peer) // a second end does not wait for ever
+	})
+}
