@@ -18,6 +18,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"visavis.example/internal/media"
+	"visavis.example/internal/media/trace"
 )
 
 // ICEServer is a STUN or TURN server with what it wants to know.
@@ -50,6 +51,7 @@ type Session struct {
 	// OnEvent is called from one goroutine and must not block nor call Close.
 	OnEvent func(Event)
 	Logger  *slog.Logger
+	Trace   *trace.Log // nil: nothing is traced
 
 	// Tests only.
 	network   transport.Net // nil: the machine's
