@@ -11,6 +11,7 @@ import (
 
 	"visavis.example/internal/media"
 	"visavis.example/internal/media/codec/vpx"
+	"visavis.example/internal/media/trace"
 )
 
 // videoSender brings pictures from the camera onto the track: a one-slot mailbox where the newest picture wins, an
@@ -19,21 +20,28 @@ import (
 type videoSender struct {
 	width, height int // as configured; the camera may give less
 	fps           float64
+	prefer        []codec
 	self          media.VideoSink
 	track         *track
 	pacer         *pacer
 	log           *slog.Logger
+	trace         *trace.Log
 
-	frames   *slot[*media.Frame]
-	open     atomic.Bool  // the connection takes media
-	budget   atomic.Int64 // bits a second for pictures
-	keyAsked atomic.Bool
-	closeEnc atomic.Bool // the camera is off: give the encoder's memory back
+	frames    *slot[*media.Frame]
+	open      atomic.Bool  // the connection takes media
+	budget    atomic.Int64 // bits a second for pictures
+	keyAsked  atomic.Bool
+	warmAsked atomic.Bool
+	closeEnc  atomic.Bool  // the camera is off: give the encoder's memory back
+	lastSize  atomic.Int64 // of the camera's newest picture: width<<32 | height; 0: none yet
+
+	number int64 // of the next picture; the source's goroutine has it
 
 	// Of the encoder goroutine.
 	enc      *vpx.Encoder
 	encCodec codec
-	failed   codec // an encoder that could not be opened is not tried again
+	encSize  [2]int // that it was opened for
+	failed   codec  // an encoder that could not be opened is not tried again
 	ladder   *ladder
 	pool     media.Pool
 	cut      *payloader
@@ -58,9 +66,9 @@ type videoSendCount struct {
 
 const keyFramePause = 300 * time.Millisecond // between two key frames on request
 
-func newVideoSender(s *Session, t *track) *videoSender {
+func newVideoSender(s *Session, t *track, prefer []codec) *videoSender {
 	v := &videoSender{
-		width: s.Width, height: s.Height, fps: s.FPS, self: s.SelfView, track: t, log: s.log,
+		width: s.Width, height: s.Height, fps: s.FPS, prefer: prefer, self: s.SelfView, track: t, log: s.log, trace: s.Trace,
 		frames: newSlot[*media.Frame](), cut: newPayloader(), start: time.Now(), rtpStart: rand.Uint32(),
 	}
 	v.pacer = newPacer(func(p pacedPacket) error { return t.send(p.rtpTime, p.marker, p.payload) })
@@ -71,6 +79,7 @@ func newVideoSender(s *Session, t *track) *videoSender {
 func (v *videoSender) startCamera(src media.VideoSource) error {
 	v.keyAsked.Store(true) // another picture altogether
 	v.closeEnc.Store(false)
+	v.warm() // while the camera starts
 	if err := src.Start(v.deliver); err != nil {
 		return fmt.Errorf("open camera: %w", err)
 	}
@@ -82,24 +91,27 @@ func (v *videoSender) cameraGone() {
 	if f, ok := v.frames.take(); ok && f != nil {
 		f.Release()
 	}
+	v.lastSize.Store(0)
 	v.closeEnc.Store(true)
 	signal(v.frames.wake)
 }
 
-// deliver runs on the source's goroutine.
+// deliver runs on the source's goroutine. A source that counts its pictures keeps its numbers, as far as they go up.
 func (v *videoSender) deliver(f *media.Frame) {
+	f.Number = max(f.Number, v.number)
+	v.number = f.Number + 1
+	v.trace.Frame(trace.Captured, trace.Picture{Number: f.Number, Width: f.Width, Height: f.Height}, f.Captured)
 	if v.self != nil {
 		v.self.Present(f)
 	}
-	if !v.open.Load() {
-		return
-	}
+	v.lastSize.Store(int64(f.Width)<<32 | int64(f.Height))
 	if old, was := v.frames.put(f.Retain()); was && old != nil {
 		old.Release()
 	}
 }
 
-// run encodes until stop is closed.
+// run encodes until stop is closed. Until the connection takes media the newest picture stays in its slot: it is the
+// first to be sent.
 func (v *videoSender) run(stop <-chan struct{}) {
 	defer v.closeEncoder()
 	for {
@@ -111,14 +123,15 @@ func (v *videoSender) run(stop <-chan struct{}) {
 			return
 		case <-v.frames.wake:
 		}
-		if !v.waitRoom(stop) {
+		if v.closeEnc.Load() {
+			v.closeEncoder()
+		}
+		v.prepare()
+		if !v.open.Load() || !v.waitRoom(stop) {
 			continue
 		}
 		f, ok := v.frames.take()
 		if !ok {
-			if v.closeEnc.Load() {
-				v.closeEncoder()
-			}
 			continue
 		}
 		if v.due(f) {
@@ -153,140 +166,12 @@ func (v *videoSender) due(f *media.Frame) bool {
 	return true
 }
 
-func (v *videoSender) encode(f *media.Frame) {
-	if !v.ready(f) {
-		return
-	}
-	now := time.Now()
-	budget := int(v.budget.Load())
-	v.ladder.setHeight(min(v.height, f.Height))
-	v.ladder.rate(budget, v.encCodec, now)
-	v.enc.SetBitrate(budget)
-	v.enc.SetSpeed(v.ladder.effort())
-
-	sized := v.sized(f)
-	key := v.wantsKey(now)
-	captured := f.Captured
-	if captured.IsZero() {
-		captured = now
-	}
-	pts := max(captured.Sub(v.start).Nanoseconds()*9/100_000, v.lastPTS+1) // another source's clock may be behind
-	v.lastPTS = pts
-	packet, isKey, err := v.enc.Encode(sized, pts, key)
-	took := time.Since(now)
-	if sized != f {
-		defer sized.Release()
-	}
-	v.ladder.encoded(took, now)
-	v.count.encodeTime.Store(int64(v.ladder.cost))
-	v.count.speed.Store(int64(v.ladder.effort()))
-	if err != nil {
-		if !v.warned {
-			v.warned = true
-			v.log.Warn("encode picture", "err", err)
-		}
-		v.closeEncoder()
-		return
-	}
-	if isKey {
-		v.lastKey = now
-		v.count.keys.Add(1)
-	}
-	if packet == nil {
-		return // the rate control dropped it
-	}
-	v.count.frames.Add(1)
-	v.count.width.Store(int64(sized.Width))
-	v.count.height.Store(int64(sized.Height))
-	v.pacer.put(v.rtpStart+uint32(pts), v.cut.cut(v.encCodec, packet, isKey, sized.Width, sized.Height))
-}
-
-// ready makes sure of an encoder for what was negotiated.
-func (v *videoSender) ready(f *media.Frame) bool {
-	p, ok := v.track.negotiated()
-	if !ok {
-		return false
-	}
-	c := codecOf(p.MimeType, p.SDPFmtpLine)
-	if v.enc != nil && v.encCodec == c {
-		return true
-	}
-	if c == v.failed {
-		return false
-	}
-	v.closeEncoder()
-	if v.ladder == nil || v.encCodec != c {
-		v.ladder = newLadder(min(v.height, f.Height), v.fps, vpxCodec(c).Speeds(), startSpeed(c))
-	}
-	w, h := v.size(f)
-	enc, err := vpx.NewEncoder(vpx.EncoderConfig{
-		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: max(int(v.budget.Load()), minTargetBps),
-	})
-	if err != nil {
-		v.failed = c
-		v.log.Error("open video encoder", "err", err)
-		return false
-	}
-	v.enc, v.encCodec = enc, c
-	v.count.codec.Store(c)
-	return true
-}
-
-func vpxCodec(c codec) vpx.Codec {
-	if c == codecVP9 {
-		return vpx.VP9
-	}
-	return vpx.VP8
-}
-
-// startSpeed is the index of the measured good middle: VP8 6, VP9 8.
-func startSpeed(c codec) int {
-	if c == codecVP9 {
-		return 1
-	}
-	return 0
-}
-
-// sized gives f, or a smaller copy as the ladder says; the caller releases a copy.
-func (v *videoSender) sized(f *media.Frame) *media.Frame {
-	w, h := v.size(f)
-	if w == f.Width && h == f.Height {
-		return f
-	}
-	small := v.pool.Get(w, h)
-	media.Scale(small, f)
-	return small
-}
-
-// size is what f is to be encoded in: never bigger than it is.
-func (v *videoSender) size(f *media.Frame) (w, h int) {
-	w, h = media.Fit(max(v.width, 2), v.ladder.height(), f.Width, f.Height)
-	if w >= f.Width || h >= f.Height {
-		return f.Width, f.Height
-	}
-	return w, h
-}
-
-// wantsKey grants a request when the last key frame is long enough ago; it stays pending until then.
-func (v *videoSender) wantsKey(now time.Time) bool {
-	if now.Sub(v.lastKey) < keyFramePause || !v.keyAsked.Load() {
-		return false
-	}
-	v.keyAsked.Store(false)
-	return true
-}
-
-func (v *videoSender) closeEncoder() {
-	if v.enc != nil {
-		v.enc.Close()
-		v.enc = nil
-	}
-}
-
 // setOpen says whether the connection takes media; after a gap the other needs a key frame.
 func (v *videoSender) setOpen(open bool) {
-	if open && !v.open.Swap(true) {
+	if open && !v.open.Load() {
 		v.keyAsked.Store(true)
+		v.open.Store(true)
+		signal(v.frames.wake)
 	} else if !open {
 		v.open.Store(false)
 	}

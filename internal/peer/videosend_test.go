@@ -1,0 +1,203 @@
+package peer
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"visavis.example/internal/media"
+	"visavis.example/internal/media/capture"
+	"visavis.example/internal/media/codec/vpx"
+	"visavis.example/internal/media/trace"
+)
+
+// lineOut is a bound track's writer that keeps what is written.
+type lineOut struct {
+	mu      sync.Mutex
+	packets []rtp.Packet
+}
+
+func (t *lineOut) Write(b []byte) (int, error) { return len(b), nil }
+
+func (t *lineOut) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.packets = append(t.packets, rtp.Packet{Header: *h, Payload: bytes.Clone(payload)})
+	return len(payload), nil
+}
+
+// pictures puts together what was sent.
+func (t *lineOut) pictures(c codec) (all []picture) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var data []byte
+	for _, p := range t.packets {
+		part, ok := depayload(c, p.Payload)
+		if !ok {
+			continue
+		}
+		if data = append(data, part.body...); p.Marker {
+			all = append(all, picture{rtpTime: p.Timestamp, key: vpx.Inspect(vpxCodec(c), data).Key, codec: c, data: data})
+			data = nil
+		}
+	}
+	return all
+}
+
+// sending is a videoSender that runs, bound to a lineOut.
+func sending(t *testing.T, c codec, set func(*Session)) (*videoSender, *lineOut) {
+	t.Helper()
+	s := &Session{Width: 640, Height: 360, FPS: 30}
+	if set != nil {
+		set(s)
+	}
+	s.init()
+	out := &lineOut{}
+	tr := newTrack(webrtc.RTPCodecTypeVideo, "x", nil)
+	mime := webrtc.MimeTypeVP8
+	if c == codecVP9 {
+		mime = webrtc.MimeTypeVP9
+	}
+	tr.writer, tr.codec = out, webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}}
+	v := newVideoSender(s, tr, []codec{c})
+	v.setTarget(startTargetBps)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { v.run(stop) })
+	wg.Go(func() { v.pacer.run(stop) })
+	t.Cleanup(func() { close(stop); wg.Wait() })
+	return v, out
+}
+
+// film takes some pictures of the animated scene.
+func film(t *testing.T, width, height, count int) (all []*media.Frame) {
+	t.Helper()
+	camera := &capture.Pattern{Width: width, Height: height, FPS: 60}
+	taken := make(chan *media.Frame, count)
+	err := camera.Start(func(f *media.Frame) {
+		own := media.NewFrame(width, height)
+		own.CopyFrom(f)
+		own.Number = 0
+		select {
+		case taken <- own:
+		default:
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range count {
+		all = append(all, <-taken)
+	}
+	if err := camera.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// On accept the newest picture is sent at once, as a key frame: the encoder is open, and the camera's next picture is not
+// waited for.
+func TestFirstPictureWaits(t *testing.T) {
+	v, out := sending(t, codecVP9, nil)
+	var pool media.Pool
+	v.warm()
+	eventually(t, "the encoder is open", func() bool { return loadCodec(&v.count.codec) == "vp9" })
+	for n, f := range film(t, 640, 360, 3) {
+		media.DrawMarker(f, 1, uint16(n))
+		v.deliver(f)
+	}
+	if v.count.frames.Load() != 0 {
+		t.Fatal("sent before the connection takes media")
+	}
+	v.setOpen(true)
+	eventually(t, "the picture", func() bool { return len(out.pictures(codecVP9)) > 0 })
+	first := out.pictures(codecVP9)[0]
+	d, err := vpx.NewDecoder(vpx.VP9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	got, err := d.Decode(first.data, &pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Release()
+	if _, n, ok := media.ReadMarker(got); !first.key || !ok || n != 2 {
+		t.Errorf("key %v, picture %d", first.key, n)
+	}
+	// 1 Mbit/s carries 12.5 kB in 100 ms; the target is 800 kbit/s.
+	if len(first.data) > startTargetBps/8/10 {
+		t.Errorf("the first key frame has %d bytes", len(first.data))
+	}
+}
+
+// buffer is a file in memory.
+type buffer struct {
+	bytes.Buffer
+}
+
+func (*buffer) Close() error { return nil }
+
+var _ io.WriteCloser = &buffer{}
+
+// Pictures are counted where they are captured, over a change of source too, and traced.
+func TestPictureNumbers(t *testing.T) {
+	file := &buffer{}
+	log := trace.To(file)
+	v, _ := sending(t, codecVP8, func(s *Session) { s.Trace = log })
+	v.setOpen(true)
+	var pool media.Pool
+	var numbers []int64
+	for n, own := range []int64{0, 0, 0, 7, 8, 0, 1} { // a source that does not count, one that does, another that began anew
+		f := pool.Get(320, 180)
+		draw(f, n)
+		f.Captured, f.Number = time.Unix(1000, int64(n)*int64(50*time.Millisecond)), own
+		v.deliver(f)
+		numbers = append(numbers, f.Number)
+		f.Release()
+		eventually(t, "encoded", func() bool { return v.count.frames.Load() == int64(n+1) })
+	}
+	want := []int64{0, 1, 2, 7, 8, 9, 10}
+	for i := range want {
+		if numbers[i] != want[i] {
+			t.Fatalf("numbers %v, want %v", numbers, want)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]int{}
+	for d := json.NewDecoder(file); d.More(); {
+		var l struct {
+			Stage        string
+			T            float64
+			Frame, Bytes int64
+			W, H         int
+			Key          bool
+			RTP          uint32
+		}
+		if err := d.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		lines[l.Stage]++
+		switch l.Stage {
+		case "captured":
+			if l.T < 1000 || l.T > 1001 || l.W != 320 || l.H != 180 {
+				t.Errorf("captured %+v", l)
+			}
+		case "encoded":
+			if l.Bytes == 0 || l.RTP == 0 || l.W != 320 || l.Key != (lines["encoded"] == 1) {
+				t.Errorf("encoded %+v", l)
+			}
+		}
+	}
+	if lines["captured"] != 7 || lines["encoded"] != 7 {
+		t.Errorf("lines %v", lines)
+	}
+}
