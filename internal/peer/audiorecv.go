@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type audioReceiver struct {
 	firstSeen func()
 
 	buffer jitter.Buffer // the reader puts, the playout goroutine pulls
+	red    atomic.Uint32 // payload type of RFC 2198 packets; 0: not negotiated
 
 	ring  sampleRing
 	wake  chan struct{}
@@ -33,7 +35,7 @@ type audioReceiver struct {
 }
 
 type audioReceiveCount struct {
-	received, concealed, underruns atomic.Int64
+	received, concealed, underruns, malformed atomic.Int64
 }
 
 const (
@@ -75,8 +77,35 @@ func (a *audioReceiver) read(t *webrtc.TrackRemote) {
 			return
 		}
 		a.count.received.Add(1)
-		a.buffer.Put(p.SequenceNumber, p.Timestamp, p.Payload, time.Now())
+		a.put(&p, time.Now())
 	})
+}
+
+// setCodecs learns the payload types of the negotiated stream.
+func (a *audioReceiver) setCodecs(list []webrtc.RTPCodecParameters) {
+	a.red.Store(0)
+	for _, c := range list {
+		if strings.EqualFold(c.MimeType, mimeRED) {
+			a.red.Store(uint32(c.PayloadType))
+		}
+	}
+}
+
+// put hands over a packet, and the copies of earlier ones that it carries.
+func (a *audioReceiver) put(p *rtp.Packet, now time.Time) {
+	if red := a.red.Load(); red == 0 || uint32(p.PayloadType) != red {
+		a.buffer.Put(p.SequenceNumber, p.Timestamp, p.Payload, now)
+		return
+	}
+	primary, copies, err := parseRED(p.Payload)
+	if err != nil {
+		a.count.malformed.Add(1)
+		return
+	}
+	a.buffer.Put(p.SequenceNumber, p.Timestamp, primary, now)
+	for i, c := range copies.list[:copies.n] { // oldest first: the last is of the packet before
+		a.buffer.PutCopy(p.SequenceNumber-uint16(copies.n-i), p.Timestamp-c.offset, c.payload, now)
+	}
 }
 
 // playout is the playout goroutine's own.

@@ -37,13 +37,18 @@ func codecOf(mime, fmtp string) codec {
 // Payload types are Chromium's own, so that its answers read like its offers.
 const (
 	payloadOpus   = 111
+	payloadRED    = 63
 	payloadVP8    = 96
 	payloadVP8RTX = 97
 	payloadVP9    = 98
 	payloadVP9RTX = 99
 )
 
-const opusFmtp = "minptime=10;useinbandfec=1"
+const (
+	opusFmtp = "minptime=10;useinbandfec=1"
+	mimeRED  = "audio/red"
+	redFmtp  = "111/111" // blocks of payloadOpus (RFC 2198 section 4), as Chromium says it
+)
 
 func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
@@ -56,6 +61,17 @@ func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 	}, webrtc.RTPCodecTypeAudio)
 	if err != nil {
 		return nil, fmt.Errorf("register opus: %w", err)
+	}
+	// After opus, so that browsers go on sending plain opus: whoever knows what it is for sends it by its own choice.
+	err = m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: redFmtp,
+			RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}},
+		},
+		PayloadType: payloadRED,
+	}, webrtc.RTPCodecTypeAudio)
+	if err != nil {
+		return nil, fmt.Errorf("register red: %w", err)
 	}
 	for _, c := range prefer {
 		if err := registerVideo(m, c); err != nil {

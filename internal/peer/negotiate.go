@@ -313,6 +313,7 @@ func (s *Session) gotTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		}
 	case webrtc.RTPCodecTypeAudio:
 		if s.audioIn.ssrc.CompareAndSwap(0, uint32(t.SSRC())) {
+			s.audioIn.setCodecs(r.GetParameters().Codecs)
 			s.wg.Go(func() { s.audioIn.read(t) })
 		}
 	case webrtc.RTPCodecTypeUnknown:

@@ -118,6 +118,22 @@ func (b *Buffer) Put(seq uint16, rtpTime uint32, payload []byte, now time.Time) 
 	b.insert(s, t, payload, now)
 }
 
+// PutCopy takes a redundant copy of an earlier packet (RFC 2198), which came with a later one. It says nothing about the
+// network.
+func (b *Buffer) PutCopy(seq uint16, rtpTime uint32, payload []byte, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.begun || len(payload) > maxPayload {
+		return
+	}
+	s := b.highSeq + int64(int16(seq-uint16(b.highSeq)))
+	t := b.highTime + int64(int32(rtpTime-uint32(b.highTime)))
+	if s >= b.highSeq || s < b.next || b.slot(s) != nil || b.foreign(s, t, now) {
+		return
+	}
+	b.insert(s, t, payload, now)
+}
+
 // begin starts both counters far from zero, so that older packets have numbers too.
 func (b *Buffer) begin(seq uint16, rtpTime uint32, now time.Time) {
 	b.begun = true
