@@ -28,6 +28,7 @@ Media
 Automation
   --duration TIME            hang up so long after the connection stands: 90s, 15m
   --events FILE|-            what happens, as JSON lines
+  --trace FILE               what happens to each picture and to the sound clocks, as JSON lines
   --verbose                  tell more on standard error
   call:   --wait             dial when the person is online
   answer: --from NAME        accept only this person; others are declined

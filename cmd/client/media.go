@@ -9,6 +9,7 @@ import (
 	"visavis.example/internal/media"
 	"visavis.example/internal/media/capture"
 	"visavis.example/internal/media/playout"
+	"visavis.example/internal/media/trace"
 	"visavis.example/internal/peer"
 	"visavis.example/internal/signal"
 )
@@ -19,7 +20,8 @@ type calls struct {
 	log      *slog.Logger
 	ring     *ringer
 	recorder *playout.Y4MFile // nil: none; lives as long as the program, over several calls
-	gaps     error            // why the recording is not complete; known after Close
+	trace    *trace.Log       // nil: none; of the program's life, too
+	gaps     error            // why a recording or the trace is not complete; known after Close
 
 	// Where pictures are shown; the window attaches itself.
 	remote, self playout.Slot
@@ -28,10 +30,16 @@ type calls struct {
 
 func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
 	c := &calls{options: o, log: log, window: window}
+	if o.trace != "" {
+		var err error
+		if c.trace, err = trace.Open(o.trace); err != nil {
+			return nil, err
+		}
+	}
 	if o.record != "" {
 		c.recorder = &playout.Y4MFile{Path: o.record, Width: o.recordWidth, Height: o.recordHeight, FPS: o.fps}
 		if err := c.recorder.Start(); err != nil {
-			return nil, fmt.Errorf("record video: %w", err)
+			return nil, errors.Join(fmt.Errorf("record video: %w", err), c.trace.Close())
 		}
 	}
 	c.ring = newRinger(log)
@@ -50,6 +58,7 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 		Video:   c.video(),
 		OnEvent: l.gotEvent,
 		Logger:  c.log,
+		Trace:   c.trace.Call(conf.CallID),
 	}
 	if c.window {
 		l.session.SelfView = &c.self
@@ -113,6 +122,7 @@ func (c *calls) Close() {
 		c.gaps = c.recorder.Close()
 		c.log.Debug("recorded", "pictures", c.recorder.Written(), "dropped", c.recorder.Dropped())
 	}
+	c.gaps = errors.Join(c.gaps, c.trace.Close())
 }
 
 // link implements app.Peer: one peer.Session and the devices it uses. The fields below hands belong to its goroutine,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ func newSide(t *testing.T, camera, microphone, dir string) *side {
 	t.Helper()
 	o := mediaOptions{
 		width: 320, height: 180, fps: 15, codecs: []string{"vp8"},
-		record: filepath.Join(dir, "seen.y4m"), recordWidth: 320, recordHeight: 180,
+		record: filepath.Join(dir, "seen.y4m"), recordWidth: 320, recordHeight: 180, trace: filepath.Join(dir, "trace.jsonl"),
 	}
 	if err := o.devices(camera, microphone, "file:"+filepath.Join(dir, "heard.wav")); err != nil {
 		t.Fatal(err)
@@ -110,6 +111,8 @@ func TestTwoEndsSeeAndHearEachOther(t *testing.T) {
 	}
 	check(t, dirA, 22, 1500)
 	check(t, dirB, 11, 600)
+	checkTrace(t, dirA, dirB)
+	checkTrace(t, dirB, dirA)
 }
 
 // check reads a recording: enough pictures with that marker, and that tone far above its neighbours.
@@ -161,6 +164,54 @@ func check(t *testing.T, dir string, id uint8, hz float64) {
 	if tone, other := power(pcm, hz), power(pcm, hz*1.31); tone < 100*other || tone < 1e-4 {
 		t.Errorf("%v Hz has power %.2g, its neighbour %.2g", hz, tone, other)
 	}
+}
+
+// checkTrace follows pictures from one end's trace to the other's.
+func checkTrace(t *testing.T, from, to string) {
+	t.Helper()
+	sent, got := readTrace(t, from), readTrace(t, to)
+	for _, stage := range []string{"received", "decoded", "presented"} {
+		if n := len(got[stage]); n < 10 {
+			t.Errorf("%d pictures %s", n, stage)
+		}
+	}
+	_ = sent
+	for n, presented := range got["presented"] {
+		received, ok := got["received"][n]
+		if !ok || presented.T < received.T || presented.T > received.T+5 || presented.W != 320 || presented.H != 180 {
+			t.Errorf("picture %d: received %+v, presented %+v", n, received, presented)
+		}
+	}
+}
+
+type traceLine struct {
+	T     float64
+	Stage string
+	Call  string
+	Frame int64
+	RTP   uint32
+	W, H  int
+}
+
+// readTrace gives the lines of each stage by the picture's number.
+func readTrace(t *testing.T, dir string) map[string]map[int64]traceLine {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "trace.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := map[string]map[int64]traceLine{}
+	for line := range bytes.Lines(b) {
+		var l traceLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if stages[l.Stage] == nil {
+			stages[l.Stage] = map[int64]traceLine{}
+		}
+		stages[l.Stage][l.Frame] = l
+	}
+	return stages
 }
 
 // power is Goertzel's: the share of a frequency, 1 for a full-scale sine.
@@ -327,5 +378,14 @@ func TestRecordingToAFullDisk(t *testing.T) {
 	code := run(strings.Fields(line), &out, &errs)
 	if code != exitSignIn || !strings.Contains(errs.String(), "record video") {
 		t.Errorf("exit %d: %s", code, errs.String())
+	}
+	o := mediaOptions{trace: "/dev/full"}
+	c, err := newCalls(o, slog.New(slog.DiscardHandler), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.trace.Decide("test", "", nil, time.Now())
+	if c.Close(); c.gaps == nil || !strings.HasPrefix(c.gaps.Error(), "trace: ") {
+		t.Errorf("%v", c.gaps)
 	}
 }

@@ -48,6 +48,7 @@ type mediaOptions struct {
 	relayOnly                   bool
 	record                      string // y4m file or "-"
 	recordWidth, recordHeight   int
+	trace                       string // file of what happens to each picture
 }
 
 var errHelp = errors.New("help was asked for")
@@ -74,6 +75,7 @@ func parse(command string, args []string) (*options, error) {
 	f.StringVar(&recordSize, "record-size", "", "")
 	f.DurationVar(&o.duration, "duration", 0, "")
 	f.StringVar(&o.events, "events", "", "")
+	f.StringVar(&o.media.trace, "trace", "", "")
 	f.BoolVar(&o.verbose, "verbose", false, "")
 	if command == "call" || command == "" {
 		f.BoolVar(&o.wait, "wait", false, "")

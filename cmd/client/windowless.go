@@ -165,7 +165,7 @@ func (c *client) checkOnline() {
 func (c *client) abandon() error {
 	c.calls.Close()
 	c.servers.Close()
-	return c.events.end()
+	return errors.Join(c.calls.gaps, c.events.end())
 }
 
 // register makes an account.

@@ -3,6 +3,8 @@ package peer
 import (
 	"slices"
 	"time"
+
+	"visavis.example/internal/media/trace"
 )
 
 // received is one video packet as it came; the payload belongs to the assembler from put on.
@@ -12,6 +14,7 @@ type received struct {
 	marker   bool
 	repaired bool // it came as a retransmission
 	codec    codec
+	number   pictureNumber
 	payload  []byte
 }
 
@@ -20,8 +23,10 @@ type picture struct {
 	rtpTime  uint32
 	key      bool
 	codec    codec
+	number   pictureNumber
 	data     []byte
 	complete time.Time // when its last packet came
+	traced   trace.Picture
 }
 
 // assembler puts packets in order and makes pictures of them. It gives them strictly by sequence number: a picture whose
@@ -48,6 +53,7 @@ type cell struct {
 	rtpTime  uint32
 	marker   bool
 	codec    codec
+	number   pictureNumber
 	part     part
 	at       time.Time
 }
@@ -93,7 +99,7 @@ func (a *assembler) put(r received, now time.Time) {
 	} else {
 		a.fill(sequence, r.repaired)
 	}
-	*c = cell{full: true, sequence: sequence, rtpTime: r.rtpTime, marker: r.marker, codec: r.codec, part: p, at: now}
+	*c = cell{full: true, sequence: sequence, rtpTime: r.rtpTime, marker: r.marker, codec: r.codec, number: r.number, part: p, at: now}
 }
 
 // unwrap counts sequence numbers beyond 16 bits. One far from all others is a stream that began anew.
@@ -248,7 +254,7 @@ func (a *assembler) newestKey() (int64, bool) {
 // join makes the picture out of [next, end) and moves on.
 func (a *assembler) join(end int64) picture {
 	first := a.at(a.next)
-	p := picture{rtpTime: first.rtpTime, key: first.part.key, codec: first.codec}
+	p := picture{rtpTime: first.rtpTime, key: first.part.key, codec: first.codec, number: first.number}
 	size := 0
 	for s := a.next; s < end; s++ {
 		size += len(a.at(s).part.body)

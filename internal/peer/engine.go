@@ -85,6 +85,10 @@ func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 			}
 		}
 	}
+	number := webrtc.RTPHeaderExtensionCapability{URI: numberURI}
+	if err := m.RegisterHeaderExtension(number, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, fmt.Errorf("register header extension: %w", err)
+	}
 	return m, nil
 }
 

@@ -308,7 +308,9 @@ func (s *Session) gotTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	switch t.Kind() {
 	case webrtc.RTPCodecTypeVideo:
 		if s.videoIn.ssrc.CompareAndSwap(0, uint32(t.SSRC())) {
-			s.videoIn.setCodecs(r.GetParameters().Codecs)
+			p := r.GetParameters()
+			s.videoIn.setCodecs(p.Codecs)
+			s.videoIn.number.Store(uint32(numberExtension(p.HeaderExtensions)))
 			s.wg.Go(func() { s.videoIn.read(t) })
 		}
 	case webrtc.RTPCodecTypeAudio:

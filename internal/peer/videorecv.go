@@ -13,6 +13,7 @@ import (
 
 	"visavis.example/internal/media"
 	"visavis.example/internal/media/codec/vpx"
+	"visavis.example/internal/media/trace"
 )
 
 // videoReceiver brings remote pictures to the Video sink: packets from pion's reader and from retransmissions meet in
@@ -20,6 +21,7 @@ import (
 type videoReceiver struct {
 	sink      media.VideoSink
 	log       *slog.Logger
+	trace     *trace.Log
 	rtt       func() time.Duration
 	sendRTCP  func(rtcp.Packet)
 	firstSeen func(width, height int)
@@ -31,6 +33,7 @@ type videoReceiver struct {
 	mu     sync.Mutex
 	codecs map[uint8]codec // by payload type, RTX types too
 	ssrc   atomic.Uint32
+	number atomic.Uint32 // id of the header extension with the picture's number; 0: none
 
 	count videoReceiveCount
 }
@@ -48,7 +51,7 @@ const packetQueue = 512
 
 func newVideoReceiver(s *Session) *videoReceiver {
 	return &videoReceiver{
-		sink: s.Video, log: s.log, rtt: s.rtt.load, sendRTCP: s.sendRTCP, firstSeen: func(w, h int) { s.emitLater(FirstVideo{w, h}) },
+		sink: s.Video, log: s.log, trace: s.Trace, rtt: s.rtt.load, sendRTCP: s.sendRTCP, firstSeen: func(w, h int) { s.emitLater(FirstVideo{w, h}) },
 		packets: make(chan received, packetQueue), decode: newDecodeQueue(), codecs: map[uint8]codec{},
 	}
 }
@@ -99,7 +102,7 @@ func (v *videoReceiver) gotRTX(payloadType uint8, p rtp.Packet) {
 func (v *videoReceiver) put(p rtp.Packet, repaired bool) {
 	r := received{
 		sequence: p.SequenceNumber, rtpTime: p.Timestamp, marker: p.Marker, repaired: repaired,
-		codec: v.codec(p.PayloadType), payload: append([]byte(nil), p.Payload...),
+		codec: v.codec(p.PayloadType), number: readNumber(&p.Header, uint8(v.number.Load())), payload: append([]byte(nil), p.Payload...),
 	}
 	if r.codec == codecNone {
 		return
@@ -115,6 +118,7 @@ func (v *videoReceiver) run(stop <-chan struct{}) {
 	var (
 		a    assembler
 		when timing
+		seen tracedPictures
 		seqs []uint16
 	)
 	const period = 10 * time.Millisecond
@@ -137,6 +141,7 @@ func (v *videoReceiver) run(stop <-chan struct{}) {
 			if !ok {
 				break
 			}
+			p.traced = seen.received(v.trace, p)
 			if !v.decode.put(p, when.show(p.rtpTime, p.complete)) {
 				a.wantKey(now) // the decoder is far too slow: begin anew
 			}
@@ -291,17 +296,20 @@ func (d *decoder) decode(p timedPicture, show bool) {
 		return
 	}
 	defer f.Release()
+	p.traced.Width, p.traced.Height = f.Width, f.Height
+	d.v.trace.Frame(trace.Decoded, p.traced, began.Add(took))
 	if !show {
 		d.v.count.unshown.Add(1)
 		return
 	}
-	f.Captured = p.show
+	f.Captured, f.Number = p.show, p.traced.Number
 	d.v.count.shown.Add(1)
 	d.v.count.width.Store(int64(f.Width))
 	d.v.count.height.Store(int64(f.Height))
 	if d.v.sink != nil {
 		d.v.sink.Present(f)
 	}
+	d.v.trace.Frame(trace.Presented, p.traced, time.Now())
 	if !d.shown {
 		d.shown = true
 		d.v.firstSeen(f.Width, f.Height)
