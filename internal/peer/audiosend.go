@@ -15,10 +15,12 @@ import (
 )
 
 // audioSender brings sound from the microphone onto the track: the device's callback copies blocks of 10 ms into a small
-// ring, one goroutine makes 20 ms Opus packets of them and writes them at once, past the pacer. While muted it sends
-// silence, so that the other side's clock and jitter buffer go on.
+// ring, one goroutine makes 20 ms Opus packets of them for the pacer, where they go ahead of pictures. While muted it
+// sends silence, so that the other side's clock and jitter buffer go on.
 type audioSender struct {
 	track *track
+	// send takes one packet, copying it; a payloadType of 0 is the track's. False: not sent.
+	send  func(rtpTime uint32, marker bool, payloadType uint8, payload []byte) bool
 	log   *slog.Logger
 	muted atomic.Bool
 	open  atomic.Bool
@@ -145,7 +147,7 @@ func (a *audioSender) packet() {
 		return
 	}
 	marker := !a.talking // the first after a pause (RFC 3551 section 4.1)
-	a.talking = a.track.send(rtpTime, marker, a.out[:n]) == nil
+	a.talking = a.send(rtpTime, marker, 0, a.out[:n])
 }
 
 // blockRing is a queue of blocks between one writer that must not wait and one reader. When it is full the new block is

@@ -12,11 +12,12 @@ func TestPacerSpreadsAPicture(t *testing.T) {
 		var times []time.Duration
 		var last pacedPacket
 		began := time.Now()
-		p := newPacer(func(q pacedPacket) error {
+		p := newPacer(func(q *pacedPacket) error {
 			times = append(times, time.Since(began))
-			last = pacedPacket{q.rtpTime, q.marker, bytes.Clone(q.payload)}
+			last = *q
+			last.payload = bytes.Clone(q.payload)
 			return nil
-		})
+		}, nil)
 		p.rate.Store(800_000) // 2 Mbit/s on the line
 		stop := make(chan struct{})
 		done := make(chan struct{})
@@ -25,7 +26,7 @@ func TestPacerSpreadsAPicture(t *testing.T) {
 		for i := range 50 {
 			parts = append(parts, bytes.Repeat([]byte{byte(i)}, 1000))
 		}
-		p.put(5, parts)
+		p.put(5, parts, pictureMeta{number: 7})
 		if p.room() {
 			t.Error("50 kB leave room")
 		}
@@ -41,13 +42,34 @@ func TestPacerSpreadsAPicture(t *testing.T) {
 		if times[10] > 60*time.Millisecond || times[0] != 0 {
 			t.Errorf("%v", times[:11])
 		}
-		if last.rtpTime != 5 || !last.marker || last.payload[0] != 49 || !p.room() {
+		if last.rtpTime != 5 || !last.marker || last.first || last.meta.number != 7 || last.size != 50_000 || last.payload[0] != 49 || !p.room() {
 			t.Errorf("%+v", last)
 		}
 		<-p.spare
 		close(stop)
 		<-done
 	})
+}
+
+// Sound never waits for pictures, and what pictures waited for too long is thrown away as a whole.
+func TestPacerSoundFirstAndStalePicturesNever(t *testing.T) {
+	now := time.Now()
+	var sounds, packets, told int
+	p := newPacer(func(*pacedPacket) error { packets++; return nil }, func(*pacedPacket) error { sounds++; return nil })
+	p.onDiscard = func() { told++ }
+	p.rate.Store(minPaceBps)
+	p.put(1, [][]byte{make([]byte, 1000), make([]byte, 60_000)}, pictureMeta{})
+	p.put(2, [][]byte{make([]byte, 1000)}, pictureMeta{})
+	for range soundQueue + 5 {
+		p.putSound(1, false, 0, []byte{1})
+	}
+	if wait := p.step(now); sounds != soundQueue || packets != 1 || wait <= 0 {
+		t.Errorf("%d of sound, %d of pictures, wait %v", sounds, packets, wait)
+	}
+	p.step(now.Add(staleAfter + time.Second))
+	if told != 1 || packets != 1 || p.discarded != 2 || !p.room() || p.bytes != 0 {
+		t.Errorf("told %d times, %d sent, %d discarded, %d bytes left", told, packets, p.discarded, p.bytes)
+	}
 }
 
 func TestTimingOnAnEvenLine(t *testing.T) {

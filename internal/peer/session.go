@@ -145,7 +145,8 @@ func (s *Session) Start() error {
 	stream := fmt.Sprintf("visavis-%08x", rand.Uint32()) // random, as RFC 7022 wants a cname
 	audio := newTrack(webrtc.RTPCodecTypeAudio, stream, acceptOpus)
 	video := newTrack(webrtc.RTPCodecTypeVideo, stream, acceptVideo(prefer))
-	s.videoOut, s.audioOut = newVideoSender(s, video, prefer), newAudioSender(audio, s.log)
+	s.videoOut, s.audioOut = newVideoSender(s, video, audio, prefer), newAudioSender(audio, s.log)
+	s.audioOut.send = s.videoOut.pacer.putSound
 	s.audioOut.muted.Store(s.muted.Load())
 	s.videoIn, s.audioIn = newVideoReceiver(s), newAudioReceiver(s)
 	s.wire = newWire(s.videoIn.gotRTX)

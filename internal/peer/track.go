@@ -81,17 +81,20 @@ func (t *track) source() uint32 {
 
 var errNotBound = errors.New("track is not negotiated")
 
-// send writes one packet. It belongs to one goroutine.
-func (t *track) send(rtpTime uint32, marker bool, payload []byte) error {
+// send writes one packet. It belongs to the pacer's goroutine.
+func (t *track) send(p *pacedPacket) error {
 	t.mu.Lock()
-	w, pt, ssrc := t.writer, t.codec.PayloadType, t.ssrc
+	w, pt, ssrc := t.writer, uint8(t.codec.PayloadType), t.ssrc
 	t.mu.Unlock()
 	if w == nil {
 		return errNotBound
 	}
-	t.header.Version, t.header.Marker, t.header.PayloadType = 2, marker, uint8(pt)
-	t.header.SequenceNumber, t.header.Timestamp, t.header.SSRC = t.sequence, rtpTime, ssrc
+	if p.payloadType != 0 {
+		pt = p.payloadType
+	}
+	t.header.Version, t.header.Marker, t.header.PayloadType = 2, p.marker, pt
+	t.header.SequenceNumber, t.header.Timestamp, t.header.SSRC = t.sequence, p.rtpTime, ssrc
 	t.sequence++
-	_, err := w.WriteRTP(&t.header, payload)
+	_, err := w.WriteRTP(&t.header, p.payload)
 	return err
 }

@@ -58,7 +58,8 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.count.frames.Add(1)
 	v.count.width.Store(int64(sized.Width))
 	v.count.height.Store(int64(sized.Height))
-	v.pacer.put(rtpTime, v.cut.cut(v.encCodec, packet, isKey, sized.Width, sized.Height))
+	payloads := v.cut.cut(v.encCodec, packet, isKey, sized.Width, sized.Height)
+	v.pacer.put(rtpTime, payloads, pictureMeta{f.Number, isKey, sized.Width, sized.Height})
 }
 
 // ready makes sure of an encoder for what was negotiated.

@@ -66,12 +66,18 @@ type videoSendCount struct {
 
 const keyFramePause = 300 * time.Millisecond // between two key frames on request
 
-func newVideoSender(s *Session, t *track, prefer []codec) *videoSender {
+func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v := &videoSender{
 		width: s.Width, height: s.Height, fps: s.FPS, prefer: prefer, self: s.SelfView, track: t, log: s.log, trace: s.Trace,
 		frames: newSlot[*media.Frame](), cut: newPayloader(), start: time.Now(), rtpStart: rand.Uint32(),
 	}
-	v.pacer = newPacer(func(p pacedPacket) error { return t.send(p.rtpTime, p.marker, p.payload) })
+	v.pacer = newPacer(t.send, sound.send)
+	v.pacer.onDiscard = func() { v.keyAsked.Store(true) }
+	v.pacer.sent = func(p *pacedPacket, at time.Time) {
+		s.Trace.Frame(trace.Sent, trace.Picture{
+			Number: p.meta.number, RTP: p.rtpTime, Width: p.meta.width, Height: p.meta.height, Key: p.meta.key, Bytes: p.size,
+		}, at)
+	}
 	return v
 }
 

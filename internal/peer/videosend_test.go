@@ -65,7 +65,7 @@ func sending(t *testing.T, c codec, set func(*Session)) (*videoSender, *lineOut)
 		mime = webrtc.MimeTypeVP9
 	}
 	tr.writer, tr.codec = out, webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}}
-	v := newVideoSender(s, tr, []codec{c})
+	v := newVideoSender(s, tr, tr, []codec{c})
 	v.setTarget(startTargetBps)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
