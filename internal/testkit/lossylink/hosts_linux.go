@@ -1,0 +1,183 @@
+package lossylink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// device is a TUN device in a network namespace of its own. Neither has a name outside: the namespace lives as long as
+// namespace is open or a program runs in it, so nothing stays behind whatever ends us, and two runs cannot collide.
+type device struct {
+	tun       int
+	namespace int
+}
+
+func (d device) close() { _, _ = unix.Close(d.tun), unix.Close(d.namespace) }
+
+// newDevice makes the namespace of h with its loopback, its device and its address.
+func newDevice(h Host) (d device, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread, which is in the new namespace now, ends with the goroutine
+		d, err = makeDevice(h)
+	}()
+	<-done
+	return d, err
+}
+
+func makeDevice(h Host) (device, error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return device{}, fmt.Errorf("make a network namespace: %w", err)
+	}
+	// IPv6 would add packets of its own (router solicitations) and no path.
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0o644)
+	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return device{}, fmt.Errorf("open the network namespace: %w", err)
+	}
+	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(ns)
+		return device{}, fmt.Errorf("open /dev/net/tun: %w", err)
+	}
+	d := device{tun, ns}
+	if err := d.configure(h); err != nil {
+		d.close()
+		return device{}, err
+	}
+	return d, nil
+}
+
+const (
+	name   = "eth0"
+	queued = 2000 // packets between the namespace and us
+)
+
+func (d device) configure(h Host) error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	tun, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	tun.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(d.tun, unix.TUNSETIFF, tun); err != nil {
+		return fmt.Errorf("make TUN device: %w", err)
+	}
+	for _, step := range []struct {
+		device  string
+		request uint
+		set     func(*unix.Ifreq) error
+	}{
+		{"lo", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil }},
+		{name, unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr(net.ParseIP(h.Address()).To4()) }},
+		{name, unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{255, 255, 255, 0}) }},
+		{name, unix.SIOCSIFTXQLEN, func(r *unix.Ifreq) error { r.SetUint32(queued); return nil }},
+		{name, unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil }},
+	} {
+		r, err := unix.NewIfreq(step.device)
+		if err == nil {
+			err = step.set(r)
+		}
+		if err == nil {
+			err = unix.IoctlIfreq(s, step.request, r)
+		}
+		if err != nil {
+			return fmt.Errorf("set up %s of host %s: %w", step.device, h, err)
+		}
+	}
+	return defaultRoute()
+}
+
+// defaultRoute sends everything else into our device too, where it is dropped: programs find out their own address by
+// asking for the way to the internet. It speaks rtnetlink(7), for ip(8) is not on every machine.
+func defaultRoute() error {
+	device, err := net.InterfaceByName(name)
+	if err != nil {
+		return err
+	}
+	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	const size = unix.SizeofNlMsghdr + unix.SizeofRtMsg + unix.SizeofRtAttr + 4
+	b := make([]byte, 0, size)
+	b = binary.NativeEndian.AppendUint32(b, size)
+	b = binary.NativeEndian.AppendUint16(b, unix.RTM_NEWROUTE)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|unix.NLM_F_CREATE|unix.NLM_F_ACK)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0) // sequence, port
+	b = append(b, unix.AF_INET, 0, 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_BOOT, unix.RT_SCOPE_LINK, unix.RTN_UNICAST, 0, 0, 0, 0)
+	b = binary.NativeEndian.AppendUint16(b, unix.SizeofRtAttr+4)
+	b = binary.NativeEndian.AppendUint16(b, unix.RTA_OIF)
+	b = binary.NativeEndian.AppendUint32(b, uint32(device.Index))
+	if err := unix.Sendto(s, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("add a default route: %w", err)
+	}
+	n, _, err := unix.Recvfrom(s, b[:cap(b)], 0)
+	if err == nil && n >= unix.SizeofNlMsghdr+4 {
+		if code := int32(binary.NativeEndian.Uint32(b[unix.SizeofNlMsghdr:cap(b)])); code != 0 {
+			err = unix.Errno(-code)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("add a default route: %w", err)
+	}
+	return nil
+}
+
+// inside runs f on a thread that is in the namespace, and ends the thread.
+func inside(namespace string, f func() error) error {
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		var fd int
+		if fd, err = unix.Open(namespace, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return
+		}
+		err = unix.Setns(fd, unix.CLONE_NEWNET)
+		unix.Close(fd)
+		if err == nil {
+			err = f()
+		}
+	}()
+	<-done
+	return err
+}
+
+// Possible says why namespaces cannot be joined here, nil if they can.
+func Possible() error {
+	if os.Geteuid() != 0 {
+		return errors.New("network namespaces and TUN devices need root: run it with sudo")
+	}
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("no TUN devices here: %w", err)
+	}
+	_ = f.Close()
+	d, err := newDevice(A) // a container's root may open the one and not make the other
+	if err != nil {
+		return err
+	}
+	d.close()
+	return nil
+}
+
+// StartIn starts a program in h's namespace. A child is born into the namespace of the thread that makes it.
+func (l *Link) StartIn(h Host, cmd *exec.Cmd) error { return inside(l.namespaces[h], cmd.Start) }
+
+// In runs f on a thread of h's namespace; sockets that f opens belong there. f starts no goroutine that does.
+func (l *Link) In(h Host, f func() error) error { return inside(l.namespaces[h], f) }
