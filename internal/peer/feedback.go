@@ -79,6 +79,10 @@ func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
 				s.videoOut.keyAsked.Store(true)
 			}
 		}
+	case *rtcp.ApplicationDefined:
+		if n, ok := parseLNTF(p); ok && p.SSRC == s.videoOut.track.source() {
+			s.videoOut.gotLossNotification(n)
+		}
 	case *rtcp.ReceiverReport:
 		s.gotReports(p.Reports, now)
 	case *rtcp.SenderReport:
