@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"slices"
 	"time"
 
 	"visavis.example/internal/media/trace"
@@ -12,10 +11,10 @@ type received struct {
 	sequence uint16
 	rtpTime  uint32
 	marker   bool
-	repaired bool // it came as a retransmission
+	how      how
 	codec    codec
-	number   pictureNumber
 	payload  []byte
+	number   pictureNumber
 }
 
 // picture is one whole encoded frame.
@@ -23,28 +22,39 @@ type picture struct {
 	rtpTime  uint32
 	key      bool
 	codec    codec
-	number   pictureNumber
 	data     []byte
-	complete time.Time // when its last packet came
+	number   pictureNumber
 	traced   trace.Picture
+	began    time.Time // when its first packet came
+	complete time.Time // and its last one
+	mended   bool      // one of its packets came only after asking again
 }
 
 // assembler puts packets in order and makes pictures of them. It gives them strictly by sequence number: a picture whose
-// predecessor has a hole waits for the repair, and when that is given up, everything up to the next key frame is thrown
-// away. So a decoder never sees a picture whose reference was lost. It also knows what to ask for again. It is pure: the
+// predecessor has a hole waits for the repair, and when that is given up, everything is thrown away up to the next
+// picture that can be decoded with what was decoded before: a key frame, or a recovery frame, which says what it refers
+// to. So a decoder never sees a picture whose reference was lost. It also knows what to ask for again. It is pure: the
 // clock is an argument; its memory is bounded by the ring.
 type assembler struct {
-	ring     [ringSize]cell
-	started  bool
-	next     int64 // first sequence number not yet given or thrown away
-	newest   int64 // highest received
-	needKey  bool  // from the start, after a hole, after the decoder complained
+	nacker
+	ring      [ringSize]cell
+	started   bool
+	next      int64 // first sequence number not yet given or thrown away
+	newest    int64 // highest received
+	newestRTP uint32
+	given     int64 // last sequence number of the last picture given; 0: none
+	decoded   references
+	flexible  bool // the sender says what its pictures refer to: it can make recovery frames
+	redundant bool // the sender sends redundancy at the moment
+
+	needKey  bool // from the start, after a hole, after the decoder complained
 	needFrom time.Time
 	askedKey time.Time
-	missing  []hole // by sequence number
+	told     time.Time // the last loss notification
+	toldOf   int64     // what it said was given
 
-	// Totals. lost counts packets that did not come by themselves.
-	lost, repaired, dropped, keysAsked int
+	// Totals.
+	dropped, keysAsked, keys, jumps int
 }
 
 type cell struct {
@@ -52,32 +62,23 @@ type cell struct {
 	sequence int64
 	rtpTime  uint32
 	marker   bool
+	late     bool // it was asked for again
 	codec    codec
-	number   pictureNumber
 	part     part
+	number   pictureNumber
 	at       time.Time
-}
-
-// hole is a packet that should be there.
-type hole struct {
-	sequence int64
-	since    time.Time
-	asked    time.Time
-	times    int
 }
 
 const (
 	ringSize = 1024 // packets; a second at 10 Mbit/s
 
-	overtakeAfter = 30 * time.Millisecond // a hole's age when a key frame behind it is preferred to its repair
+	overtakeAfter = 30 * time.Millisecond  // a hole's age when a key frame behind it is preferred to its repair
+	hopelessAfter = 500 * time.Millisecond // of pictures missing in one gap: a new beginning is nearer than their repair
 
-	askAfter    = 8 * time.Millisecond // overtaken packets come by themselves
-	askTimes    = 10
-	askAtOnce   = 64 // packets in one request
-	maxHoles    = 300
-	keyPause    = 300 * time.Millisecond // between two key frame requests
-	repairFloor = 200 * time.Millisecond // what a hole is waited for at least,
-	repairCeil  = 700 * time.Millisecond // and at most
+	keyPauseMin = 300 * time.Millisecond // between two key frame requests, at least
+	keyPauseMax = 500 * time.Millisecond // and at most
+	repairFloor = 300 * time.Millisecond // what a hole is waited for at least,
+	repairCeil  = 800 * time.Millisecond // and at most
 )
 
 // put takes a packet. Packets that are no payload of their codec, come twice or too late are thrown away.
@@ -86,8 +87,8 @@ func (a *assembler) put(r received, now time.Time) {
 	if !ok {
 		return
 	}
-	sequence := a.unwrap(r.sequence, now)
-	if sequence < a.next {
+	sequence, ok := a.unwrap(r.sequence, r.how, now)
+	if !ok || sequence < a.next {
 		return
 	}
 	c := &a.ring[sequence&(ringSize-1)]
@@ -95,39 +96,43 @@ func (a *assembler) put(r received, now time.Time) {
 		return
 	}
 	if sequence > a.newest {
-		a.open(sequence, now)
+		a.advance(sequence, r.rtpTime, now)
 	} else {
-		a.fill(sequence, r.repaired)
+		a.fill(sequence, r.how, now)
 	}
-	*c = cell{full: true, sequence: sequence, rtpTime: r.rtpTime, marker: r.marker, codec: r.codec, number: r.number, part: p, at: now}
+	*c = cell{full: true, sequence: sequence, rtpTime: r.rtpTime, marker: r.marker, late: r.how == resent, codec: r.codec, part: p, number: r.number, at: now}
 }
 
-// unwrap counts sequence numbers beyond 16 bits. One far from all others is a stream that began anew.
-func (a *assembler) unwrap(s uint16, now time.Time) int64 {
+// unwrap counts sequence numbers beyond 16 bits. One far from all others is a stream that began anew, if it came by
+// itself: repairs tell of the past.
+func (a *assembler) unwrap(s uint16, h how, now time.Time) (int64, bool) {
 	if a.started {
 		sequence := a.newest + int64(int16(s-uint16(a.newest)))
 		if sequence > a.newest-ringSize && sequence < a.newest+ringSize {
-			return sequence
+			return sequence, true
 		}
 	}
+	if h != byItself {
+		return 0, false
+	}
 	a.ring = [ringSize]cell{}
-	a.missing = a.missing[:0]
-	a.started, a.next, a.newest = true, int64(s), int64(s)-1
+	a.holes = a.holes[:0]
+	a.started, a.next, a.newest, a.given = true, int64(s), int64(s)-1, 0
+	a.decoded.clear()
 	a.wantKey(now)
-	return int64(s)
+	return int64(s), true
 }
 
-// open moves newest up to sequence and notes what was skipped.
-func (a *assembler) open(sequence int64, now time.Time) {
-	for s := max(a.newest+1, a.next); s < sequence; s++ {
-		a.missing = append(a.missing, hole{sequence: s, since: now})
-		a.lost++
-	}
-	a.newest = sequence
-	if a.next <= sequence-ringSize {
+// advance moves newest up to sequence and notes what was skipped.
+func (a *assembler) advance(sequence int64, rtpTime uint32, now time.Time) {
+	from := max(a.newest+1, a.next)
+	gap := sequence > from && ticks(rtpTime-a.newestRTP) > hopelessAfter
+	a.open(from, sequence, now)
+	a.newest, a.newestRTP = sequence, rtpTime
+	switch {
+	case a.next <= sequence-ringSize:
 		a.discard(sequence-ringSize/2, now) // the ring is full of pictures that wait for one packet
-	}
-	if len(a.missing) > maxHoles {
+	case len(a.holes) > maxHoles || gap:
 		a.discard(sequence, now)
 	}
 }
@@ -149,25 +154,19 @@ func (a *assembler) skip(sequence int64) {
 		}
 	}
 	a.next = max(a.next, sequence)
-	a.missing = slices.DeleteFunc(a.missing, func(h hole) bool { return h.sequence < sequence })
-}
-
-func (a *assembler) fill(sequence int64, repaired bool) {
-	i, ok := slices.BinarySearchFunc(a.missing, sequence, func(h hole, s int64) int { return int(h.sequence - s) })
-	if ok {
-		a.missing = slices.Delete(a.missing, i, i+1)
-		if repaired {
-			a.repaired++
-		} else {
-			a.lost--
-		}
-	}
+	a.forget(sequence)
 }
 
 func (a *assembler) wantKey(now time.Time) {
 	if !a.needKey {
 		a.needKey, a.needFrom = true, now
 	}
+}
+
+// decoderLost is for the decoder's complaints: nothing that it has can be relied on.
+func (a *assembler) decoderLost(now time.Time) {
+	a.decoded.clear()
+	a.wantKey(now)
 }
 
 // at gives the packet with that number, or nil.
@@ -203,7 +202,7 @@ func (a *assembler) end(sequence int64) (end int64, ok bool) {
 func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 	for a.started {
 		if a.needKey {
-			at, ok := a.newestKey()
+			at, ok := a.entry()
 			if !ok {
 				return picture{}, false
 			}
@@ -216,7 +215,8 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 		case len(first.part.body) == 0: // padding
 			a.release(a.next + 1)
 			continue
-		case !first.part.first: // the rest of a picture that we have no beginning of
+		case !first.part.first, first.part.flexible && !a.decoded.have(&first.part):
+			// The rest of a picture that we have no beginning of, or one whose reference its sender threw away.
 			a.wantKey(now)
 			a.skip(a.next + 1)
 			continue
@@ -224,14 +224,15 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 		if end, ok := a.end(a.next); ok {
 			return a.join(end), true
 		}
-		if len(a.missing) == 0 {
+		if len(a.holes) == 0 {
 			return picture{}, false // only the rest is not here yet
 		}
-		if at, ok := a.newestKey(); ok && now.Sub(a.missing[0].since) > overtakeAfter {
-			a.skip(at) // nothing before a whole key frame is needed any more
+		if at, ok := a.entry(); ok && (now.Sub(a.holes[0].since) > overtakeAfter || !a.at(at).part.key) {
+			a.jumps++
+			a.skip(at) // nothing before it is needed any more
 			continue
 		}
-		if !a.givenUp(now, rtt) {
+		if now.Sub(a.holes[0].since) <= a.limit(rtt) {
 			return picture{}, false
 		}
 		a.wantKey(now)
@@ -239,13 +240,16 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 	return picture{}, false
 }
 
-// newestKey finds where the latest whole key frame begins.
-func (a *assembler) newestKey() (int64, bool) {
+// entry finds where the latest whole picture begins that needs nothing which is missing: a key frame, or one that says
+// it refers only to what was decoded.
+func (a *assembler) entry() (int64, bool) {
 	for s := a.newest; s >= a.next; s-- {
-		if c := a.at(s); c != nil && c.part.key {
-			if _, ok := a.end(s); ok {
-				return s, true
-			}
+		c := a.at(s)
+		if c == nil || !c.part.first || !c.part.key && !(c.part.flexible && a.decoded.have(&c.part)) {
+			continue
+		}
+		if _, ok := a.end(s); ok {
+			return s, true
 		}
 	}
 	return 0, false
@@ -254,7 +258,8 @@ func (a *assembler) newestKey() (int64, bool) {
 // join makes the picture out of [next, end) and moves on.
 func (a *assembler) join(end int64) picture {
 	first := a.at(a.next)
-	p := picture{rtpTime: first.rtpTime, key: first.part.key, codec: first.codec, number: first.number}
+	p := picture{rtpTime: first.rtpTime, key: first.part.key, codec: first.codec, number: first.number, began: first.at}
+	a.note(&first.part)
 	size := 0
 	for s := a.next; s < end; s++ {
 		size += len(a.at(s).part.body)
@@ -263,12 +268,29 @@ func (a *assembler) join(end int64) picture {
 	for s := a.next; s < end; s++ {
 		c := a.at(s)
 		p.data = append(p.data, c.part.body...)
+		p.mended = p.mended || c.late
+		if c.at.Before(p.began) {
+			p.began = c.at
+		}
 		if c.at.After(p.complete) {
 			p.complete = c.at
 		}
 	}
+	a.given = end - 1
 	a.release(end)
 	return p
+}
+
+// note follows what the decoder will have.
+func (a *assembler) note(p *part) {
+	if p.key {
+		a.keys++
+		a.decoded.clear()
+	}
+	a.flexible = p.flexible
+	if p.flexible {
+		a.decoded.add(p.id)
+	}
 }
 
 func (a *assembler) release(end int64) {
@@ -278,46 +300,8 @@ func (a *assembler) release(end int64) {
 	a.next = end
 }
 
-// givenUp says whether the oldest hole has been waited for long enough: three repairs' worth.
-func (a *assembler) givenUp(now time.Time, rtt time.Duration) bool {
-	return now.Sub(a.missing[0].since) > min(max(3*rtt+60*time.Millisecond, repairFloor), repairCeil)
+// limit is how long the oldest hole is waited for: some repairs' worth. The picture stands still so long; a key frame
+// takes a round trip and is so much bigger than what is missing that on a bad line it would be hit as well.
+func (a *assembler) limit(rtt time.Duration) time.Duration {
+	return min(max(6*a.round(rtt), repairFloor), repairCeil)
 }
-
-// ask gives the sequence numbers to request again now, in order; out is reused.
-func (a *assembler) ask(now time.Time, rtt time.Duration, out []uint16) []uint16 {
-	out = out[:0]
-	again := max(rtt+rtt/4, 25*time.Millisecond)
-	if rtt == 0 {
-		again = 100 * time.Millisecond
-	}
-	for i := range a.missing {
-		h := &a.missing[i]
-		if h.times >= askTimes || now.Sub(h.since) < askAfter || h.times > 0 && now.Sub(h.asked) < again {
-			continue
-		}
-		h.asked = now
-		h.times++
-		if out = append(out, uint16(h.sequence)); len(out) == askAtOnce {
-			break
-		}
-	}
-	return out
-}
-
-// askKey says whether to request a key frame now. While one is coming in, it is given the time of a repair first.
-func (a *assembler) askKey(now time.Time) bool {
-	if !a.started || !a.needKey || now.Sub(a.askedKey) < keyPause {
-		return false
-	}
-	for s := a.next; s <= a.newest; s++ {
-		if c := a.at(s); c != nil && c.part.key && now.Sub(c.at) < keyPause {
-			return false
-		}
-	}
-	a.askedKey = now
-	a.keysAsked++
-	return true
-}
-
-// waiting says whether anything may become due as time goes by.
-func (a *assembler) waiting() bool { return len(a.missing) > 0 || a.started && a.needKey }

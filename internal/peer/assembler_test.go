@@ -135,24 +135,23 @@ func TestHoleIsRepaired(t *testing.T) {
 	b.put(hit[0], hit[2])
 	b.put(next...)
 	b.want(1)
-	if asked := b.a.ask(b.now, b.rtt, nil); len(asked) != 0 {
-		t.Errorf("asked at once for %v: it may only be overtaken", asked)
-	}
-	b.pass(10 * time.Millisecond)
-	if asked := b.a.ask(b.now, b.rtt, nil); !slices.Equal(asked, []uint16{hit[1].sequence}) {
+	if asked := b.a.requests(b.now, b.rtt, nil); !slices.Equal(asked, []uint16{hit[1].sequence}) {
 		t.Errorf("asked for %v", asked)
 	}
-	b.pass(30 * time.Millisecond)
-	if asked := b.a.ask(b.now, b.rtt, nil); len(asked) != 0 {
+	b.pass(40 * time.Millisecond)
+	if asked := b.a.requests(b.now, b.rtt, nil); len(asked) != 0 {
 		t.Errorf("asked again within a round trip for %v", asked)
 	}
-	b.pass(40 * time.Millisecond)
-	if asked := b.a.ask(b.now, b.rtt, nil); len(asked) != 1 {
+	b.pass(20 * time.Millisecond)
+	if asked := b.a.requests(b.now, b.rtt, nil); len(asked) != 1 {
 		t.Errorf("did not ask again: %v", asked)
 	}
-	hit[1].repaired = true
+	hit[1].how = resent
 	b.put(hit[1])
 	b.want(3)
+	if !b.got[1].mended || b.got[2].mended {
+		t.Error("which picture was asked for again is not known")
+	}
 	if b.a.lost != 1 || b.a.repaired != 1 || b.a.dropped != 0 || b.a.waiting() {
 		t.Errorf("lost %d, repaired %d, dropped %d", b.a.lost, b.a.repaired, b.a.dropped)
 	}
@@ -171,17 +170,17 @@ func TestLostReference(t *testing.T) {
 	if !b.a.needKey {
 		t.Fatal("no key frame wanted")
 	}
-	if !b.a.askKey(b.now) || b.a.askKey(b.now) {
+	if !b.a.askKey(b.now, b.rtt, false) || b.a.askKey(b.now, b.rtt, false) {
 		t.Error("a key frame is asked for once")
 	}
-	b.pass(keyPause - time.Millisecond)
-	if b.a.askKey(b.now) {
+	b.pass(keyPauseMin - time.Millisecond)
+	if b.a.askKey(b.now, b.rtt, false) {
 		t.Error("asked again too early")
 	}
 	key := f.picture(true, 3)
 	b.put(key[:2]...)
 	b.pass(2 * time.Millisecond)
-	if b.a.askKey(b.now) {
+	if b.a.askKey(b.now, b.rtt, false) {
 		t.Error("asked while one is coming in")
 	}
 	b.put(key[2])
@@ -202,8 +201,8 @@ func TestKeyFrameOvertakesHole(t *testing.T) {
 	b.pass(40 * time.Millisecond)
 	b.put(f.picture(true, 2)...)
 	b.want(2)
-	if !b.got[1].key || len(b.a.missing) != 0 {
-		t.Errorf("%d still missing", len(b.a.missing))
+	if !b.got[1].key || len(b.a.holes) != 0 {
+		t.Errorf("%d still missing", len(b.a.holes))
 	}
 }
 
@@ -213,7 +212,7 @@ func TestJoinInTheMiddle(t *testing.T) {
 	b.put(f.picture(false, 2)[1:]...)
 	b.put(f.picture(false, 2)...)
 	b.want(0)
-	if !b.a.askKey(b.now) {
+	if !b.a.askKey(b.now, b.rtt, false) {
 		t.Error("no key frame asked for")
 	}
 	b.put(f.picture(true, 2)...)
@@ -245,8 +244,8 @@ func TestStreamBeginsAnew(t *testing.T) {
 	b.want(1)
 	b.put(f.picture(true, 1)...)
 	b.want(2)
-	if len(b.a.missing) > 0 {
-		t.Errorf("%d missing", len(b.a.missing))
+	if len(b.a.holes) > 0 {
+		t.Errorf("%d missing", len(b.a.holes))
 	}
 }
 
@@ -256,21 +255,21 @@ func TestBoundedAsking(t *testing.T) {
 	f.sequence += 250
 	b.put(f.picture(false, 1)...)
 	b.pass(20 * time.Millisecond)
-	if n := len(b.a.ask(b.now, b.rtt, nil)); n != askAtOnce {
+	if n := len(b.a.requests(b.now, b.rtt, nil)); n != askAtOnce {
 		t.Errorf("%d asked for at once", n)
 	}
 	asks := 0
 	for range 1000 {
 		b.pass(10 * time.Millisecond)
-		asks += len(b.a.ask(b.now, b.rtt, nil))
+		asks += len(b.a.requests(b.now, b.rtt, nil))
 	}
 	if asks > 250*askTimes {
 		t.Errorf("%d requests for 250 packets", asks)
 	}
 	f.sequence += 400
 	b.put(f.picture(false, 1)...)
-	if len(b.a.missing) > maxHoles || !b.a.needKey {
-		t.Errorf("%d holes kept", len(b.a.missing))
+	if len(b.a.holes) > maxHoles || !b.a.needKey {
+		t.Errorf("%d holes kept", len(b.a.holes))
 	}
 }
 
@@ -356,7 +355,7 @@ func FuzzAssembler(f *testing.F) {
 			if step == 127 {
 				sequence += 3000
 			}
-			a.put(received{sequence: sequence, rtpTime: uint32(step), marker: flags&64 != 0, repaired: flags&128 != 0, codec: c, payload: payload}, now)
+			a.put(received{sequence: sequence, rtpTime: uint32(step), marker: flags&64 != 0, how: how(flags>>7), codec: c, payload: payload}, now)
 			now = now.Add(7 * time.Millisecond)
 			for {
 				p, ok := a.take(now, 20*time.Millisecond)
@@ -367,14 +366,14 @@ func FuzzAssembler(f *testing.F) {
 					t.Fatalf("picture of %d bytes", len(p.data))
 				}
 			}
-			if n := len(a.ask(now, 0, nil)); n > askAtOnce {
+			if n := len(a.requests(now, 0, nil)); n > askAtOnce {
 				t.Fatalf("%d asked for", n)
 			}
-			a.askKey(now)
-			if len(a.missing) > maxHoles+ringSize || a.started && a.newest-a.next >= ringSize {
-				t.Fatalf("unbounded: %d missing, %d kept", len(a.missing), a.newest-a.next)
+			a.askKey(now, 0, false)
+			if len(a.holes) > maxHoles+ringSize || a.started && a.newest-a.next >= ringSize {
+				t.Fatalf("unbounded: %d missing, %d kept", len(a.holes), a.newest-a.next)
 			}
-			if !slices.IsSortedFunc(a.missing, func(x, y hole) int { return int(x.sequence - y.sequence) }) {
+			if !slices.IsSortedFunc(a.holes, func(x, y hole) int { return int(x.sequence - y.sequence) }) {
 				t.Fatal("holes out of order")
 			}
 		}

@@ -11,6 +11,12 @@ type part struct {
 	body  []byte
 	first bool // of its picture
 	key   bool // of a key frame; known on the first only
+
+	// What the picture refers to, where its first packet says so (VP9 in flexible mode, RFC 9628 section 4.2): without
+	// that, it is the picture sent before it.
+	flexible bool
+	id       uint16   // of the picture, 15 bits
+	refs     [3]uint8 // how many pictures back each reference is; 0: no more
 }
 
 // depayload takes the descriptor off a payload. ok is false for what is no payload of that codec. A body may be empty:
@@ -29,15 +35,48 @@ func depayload(c codec, payload []byte) (p part, ok bool) {
 		p = part{body: body, first: d.S == 1 && d.PID == 0}
 		p.key = p.first && vpx.Inspect(vpx.VP8, body).Key
 	case codecVP9:
-		var d codecs.VP9Packet
-		body, err := d.Unmarshal(payload)
-		if err != nil {
-			return part{}, false
-		}
-		p = part{body: body, first: d.B && d.SID == 0}
-		p.key = p.first && !d.P && vpx.Inspect(vpx.VP9, body).Key
+		return depayloadVP9(payload)
 	default:
 		return part{}, false
 	}
 	return p, true
+}
+
+func depayloadVP9(payload []byte) (p part, ok bool) {
+	var d codecs.VP9Packet
+	body, err := d.Unmarshal(payload)
+	if err != nil {
+		return part{}, false
+	}
+	p = part{body: body, first: d.B && d.SID == 0}
+	p.key = p.first && !d.P && vpx.Inspect(vpx.VP9, body).Key
+	if p.first && d.F && d.I && payload[1]&0x80 != 0 { // ids of 7 bits would not tell old pictures from new ones
+		p.flexible, p.id = true, d.PictureID
+		if d.P {
+			if len(d.PDiff) == 0 {
+				return part{}, false
+			}
+			copy(p.refs[:], d.PDiff)
+		}
+	}
+	return p, true
+}
+
+// references remembers which of the last pictures were decoded, by picture id.
+type references struct {
+	ids [128]uint16 // as many as a reference can reach back; id+1, 0: none
+}
+
+func (r *references) add(id uint16) { r.ids[id&127] = id + 1 }
+
+func (r *references) clear() { *r = references{} }
+
+// have says whether all that p refers to was decoded; only for flexible ones.
+func (r *references) have(p *part) bool {
+	for _, back := range p.refs {
+		if id := (p.id - uint16(back)) & 0x7fff; back != 0 && r.ids[id&127] != id+1 {
+			return false
+		}
+	}
+	return p.key || p.refs[0] != 0
 }

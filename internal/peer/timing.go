@@ -1,49 +1,124 @@
 package peer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// timing says when to show a received picture: as long after its capture as the slower ones need, so that motion is
+// timing says when to show a received picture: as long after its capture as most of the others need, so that motion is
 // even, and no longer. It is pure. Times of capture are known up to a constant: the fastest transit of the last seconds
-// is taken for zero delay.
+// counts as no delay, and what a picture needs more than that is how late it is. The delay covers nearly all pictures
+// that came by themselves; one that had to be asked for again may come later than its time, unless so many do that
+// motion would stutter.
 type timing struct {
 	started  bool
 	lastRTP  uint32
 	media    time.Duration // of lastRTP, on a clock that does not wrap
-	base     baseline
 	epoch    time.Time
-	delay    time.Duration // on top of the fastest transit
-	fastest  time.Duration // the transit that counts as none
 	lastSeen time.Time
+	lastLate time.Duration
+	fastest  floor
+	plain    lateness // pictures that came by themselves
+	all      lateness
+	delay    time.Duration // on top of the fastest transit
+	extra    time.Duration // on top of that, for the sound's sake
 }
 
 const (
-	maxShowDelay = 200 * time.Millisecond
-	delayDecay   = 0.01 // a picture: a burst of lateness is forgotten in some seconds
+	maxShowDelay = 250 * time.Millisecond
+	maxPause     = 10 * time.Second // between pictures; a longer one may be a jump of the sender's clock
+
+	plainQuantile = 0.95
+	allQuantile   = 0.85
+	delayDown     = 1500 * time.Microsecond // a picture: 5 % faster is not seen
+	together      = 3 * time.Millisecond    // pictures that come within this were held up by the same thing
 )
 
-// show gives when to show a picture that was complete at now.
-func (t *timing) show(rtpTime uint32, now time.Time) time.Time {
-	if !t.started || absDuration(ticks(rtpTime-t.lastRTP)-now.Sub(t.lastSeen)) > 10*time.Second {
+// show gives when to show a picture that was complete at now; mended says that it had to be asked for again.
+func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
+	if !t.started || absDuration(ticks(rtpTime-t.lastRTP)-now.Sub(t.lastSeen)) > maxPause {
 		// The first one, or the sender's clock has jumped.
-		*t = timing{started: true, epoch: now, lastRTP: rtpTime}
+		*t = timing{started: true, epoch: now, lastRTP: rtpTime, extra: t.extra}
 	}
 	t.media += ticks(rtpTime - t.lastRTP)
-	t.lastRTP, t.lastSeen = rtpTime, now
 	transit := now.Sub(t.epoch) - t.media
-	late := t.base.queue(transit, now)
-	t.fastest = transit - late
-	if late > t.delay {
-		t.delay = min(t.delay+(late-t.delay)/4, maxShowDelay)
-	} else {
-		t.delay -= time.Duration(float64(t.delay-late) * delayDecay)
+	fastest := t.fastest.add(transit, now)
+	late := transit - fastest
+	// A second that stood still must not count as thirty late pictures.
+	if same := now.Sub(t.lastSeen) < together && late < t.lastLate; !same {
+		t.all.add(late)
+		if !mended {
+			t.plain.add(late)
+		}
 	}
-	at := t.epoch.Add(t.media + t.fastest + t.delay)
-	if at.Sub(now) > maxShowDelay {
-		return now.Add(maxShowDelay)
+	t.lastRTP, t.lastSeen, t.lastLate = rtpTime, now, late
+	t.follow(min(max(t.plain.quantile(plainQuantile), t.all.quantile(allQuantile)), maxShowDelay))
+	at := t.epoch.Add(t.media + fastest + t.delay + t.extra)
+	if latest := now.Add(maxShowDelay + t.extra); at.After(latest) {
+		return latest
 	}
 	return at
+}
+
+// follow moves the delay quickly up and slowly down.
+func (t *timing) follow(target time.Duration) {
+	if target > t.delay {
+		t.delay += (target - t.delay + 1) / 2
+	} else {
+		t.delay = max(t.delay-delayDown, target)
+	}
 }
 
 func ticks(d uint32) time.Duration { return time.Duration(int32(d)) * time.Second / 90000 }
 
 func absDuration(d time.Duration) time.Duration { return max(d, -d) }
+
+// lateness remembers how late the last pictures were.
+type lateness struct {
+	last   [128]time.Duration
+	n, at  int
+	sorted [128]time.Duration
+}
+
+func (l *lateness) add(d time.Duration) {
+	l.last[l.at] = d
+	l.at = (l.at + 1) % len(l.last)
+	l.n = min(l.n+1, len(l.last))
+}
+
+// quantile gives what a share of them stayed within; 0 while there are none.
+func (l *lateness) quantile(share float64) time.Duration {
+	if l.n == 0 {
+		return 0
+	}
+	s := l.sorted[:copy(l.sorted[:], l.last[:l.n])]
+	slices.Sort(s)
+	return s[min(int(share*float64(l.n)), l.n-1)]
+}
+
+// floor is the least value of the last seconds: long enough to see a line without a queue, short enough to follow
+// clocks that drift apart.
+type floor struct {
+	least [floorSeconds]time.Duration // of each of the last seconds
+	upTo  int64                       // the second that least[upTo%floorSeconds] is about
+	began bool
+}
+
+const floorSeconds = 10
+
+func (f *floor) add(d time.Duration, now time.Time) time.Duration {
+	second := now.Unix()
+	if !f.began || second-f.upTo >= floorSeconds || second < f.upTo {
+		f.began, f.upTo = true, second
+		for i := range f.least {
+			f.least[i] = d
+		}
+	}
+	for f.upTo < second {
+		f.upTo++
+		f.least[f.upTo%floorSeconds] = d
+	}
+	i := f.upTo % floorSeconds
+	f.least[i] = min(f.least[i], d)
+	return slices.Min(f.least[:])
+}
