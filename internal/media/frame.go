@@ -20,6 +20,7 @@ type Frame struct {
 	StrideY, StrideUV int
 	Captured          time.Time // when the sensor or screen was read, with monotonic clock; received frames: when to show it
 	FullRange         bool
+	Text              bool  // a screen: sharpness matters more than motion
 	Number            int64 // counts the captured pictures of a source from 0; received frames: the sender's, where it says so
 
 	pool *Pool
@@ -59,7 +60,7 @@ func (p *Pool) Get(width, height int) *Frame {
 		f.pool = p
 	}
 	f.refs.Store(1)
-	f.Captured, f.FullRange, f.Number = time.Time{}, false, 0
+	f.Captured, f.FullRange, f.Text, f.Number = time.Time{}, false, false, 0
 	return f
 }
 

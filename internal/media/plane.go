@@ -23,13 +23,13 @@ func (f *Frame) Fill(y, u, v byte) {
 	fillPlane(f.V, f.StrideUV, f.Width/2, f.Height/2, v)
 }
 
-// CopyFrom copies picture, range, time and number of src, which must have the same size.
+// CopyFrom copies the picture of src, which must have the same size, and what src says about it.
 func (f *Frame) CopyFrom(src *Frame) {
 	f.mustMatch(src)
 	copyPlane(f.Y, f.StrideY, src.Y, src.StrideY, f.Width, f.Height)
 	copyPlane(f.U, f.StrideUV, src.U, src.StrideUV, f.Width/2, f.Height/2)
 	copyPlane(f.V, f.StrideUV, src.V, src.StrideUV, f.Width/2, f.Height/2)
-	f.Captured, f.FullRange, f.Number = src.Captured, src.FullRange, src.Number
+	f.Captured, f.FullRange, f.Text, f.Number = src.Captured, src.FullRange, src.Text, src.Number
 }
 
 // CopyLimited is CopyFrom, but the copy is in limited range whatever src is.

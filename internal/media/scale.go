@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// Scale draws src into dst as large as fits with its aspect kept, in the middle of black bars, and takes over range,
-// capture time and number. Shrinking halves by averaging as long as it can and ends bilinear, so nothing flickers; enlarging is bilinear.
+// Scale draws src into dst as large as fits with its aspect kept, in the middle of black bars, and takes over
+// what else src says. Shrinking halves by averaging as long as it can and ends bilinear, so nothing flickers; enlarging is bilinear.
 // Safe for concurrent use; the frames must differ.
 func Scale(dst, src *Frame) {
 	if dst.Width == src.Width && dst.Height == src.Height {
 		dst.CopyFrom(src)
 		return
 	}
-	dst.Captured, dst.FullRange, dst.Number = src.Captured, src.FullRange, src.Number
+	dst.Captured, dst.FullRange, dst.Text, dst.Number = src.Captured, src.FullRange, src.Text, src.Number
 	w, h := fit(dst.Width, dst.Height, src.Width, src.Height)
 	x, y := (dst.Width-w)/2&^1, (dst.Height-h)/2&^1
 	bars(dst, x, y, w, h)

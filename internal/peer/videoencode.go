@@ -15,8 +15,8 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.warmAsked.Store(false)
 	now := time.Now()
 	budget := int(v.budget.Load())
-	v.ladder.setHeight(min(v.height, f.Height))
-	v.ladder.rate(budget, v.encCodec, now)
+	v.ladder.source(v.lines(f), f.Text)
+	v.ladder.rate(budget, now)
 	v.enc.SetBitrate(budget)
 	v.enc.SetSpeed(v.ladder.effort())
 
@@ -34,6 +34,7 @@ func (v *videoSender) encode(f *media.Frame) {
 		defer sized.Release()
 	}
 	v.ladder.encoded(took, now)
+	v.sayLadder(budget, now)
 	v.count.encodeTime.Store(int64(v.ladder.cost))
 	v.count.speed.Store(int64(v.ladder.effort()))
 	if err != nil {
@@ -49,7 +50,8 @@ func (v *videoSender) encode(f *media.Frame) {
 		v.count.keys.Add(1)
 	}
 	if packet == nil {
-		return // the rate control dropped it
+		v.count.dropped.Add(1) // by the rate control
+		return
 	}
 	rtpTime := v.rtpStart + uint32(pts)
 	v.trace.Frame(trace.Encoded, trace.Picture{
@@ -62,10 +64,22 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.pacer.put(rtpTime, payloads, pictureMeta{f.Number, isKey, sized.Width, sized.Height})
 }
 
+// sayLadder traces what the ladder changed.
+func (v *videoSender) sayLadder(budget int, now time.Time) {
+	l := v.ladder
+	if l.why != "" && v.trace.On() {
+		v.trace.Decide("ladder", l.why, map[string]float64{
+			"height": float64(l.height()), "fps": l.framesPerS(), "speed": float64(l.effort()),
+			"bps": float64(budget), "encode_ms": float64(l.cost) / float64(time.Millisecond),
+		}, now)
+	}
+	l.why = ""
+}
+
 // ready makes sure of an encoder for what was negotiated.
 func (v *videoSender) ready(f *media.Frame) bool {
 	c, ok := v.codec()
-	return ok && v.openEncoder(c, f.Width, f.Height)
+	return ok && v.openEncoder(c, f.Width, f.Height, f.Text)
 }
 
 // codec is the negotiated one.
@@ -75,7 +89,7 @@ func (v *videoSender) codec() (codec, bool) {
 }
 
 // openEncoder makes sure of an encoder of that codec for pictures of that size, if there is none.
-func (v *videoSender) openEncoder(c codec, width, height int) bool {
+func (v *videoSender) openEncoder(c codec, width, height int, text bool) bool {
 	if v.enc != nil && v.encCodec == c {
 		return true
 	}
@@ -84,9 +98,10 @@ func (v *videoSender) openEncoder(c codec, width, height int) bool {
 	}
 	v.closeEncoder()
 	if v.ladder == nil || v.encCodec != c {
-		v.ladder = newLadder(min(v.height, height), v.fps, vpxCodec(c).Speeds(), startSpeed(c))
+		v.ladder = newLadder(c, min(v.height, height), v.fps, vpxCodec(c).Speeds(), startSpeed(c))
 	}
-	w, h := v.size(width, height)
+	_, most := v.most(text)
+	w, h := v.fit(width, height, most, text) // not what the ladder says now: an encoder cannot grow
 	enc, err := vpx.NewEncoder(vpx.EncoderConfig{
 		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: max(int(v.budget.Load()), minTargetBps),
 	})
@@ -121,12 +136,14 @@ func (v *videoSender) prepare() {
 	if size := v.lastSize.Load(); size != 0 {
 		w, h = int(size>>32), int(size&0xffffffff)
 	}
-	if v.enc != nil && v.encCodec == c && v.encSize == v.fit(w, h) {
-		return
+	if v.enc != nil {
+		if fw, fh := v.fit(w, h, v.height, false); v.encCodec == c && v.encSize == [2]int{fw, fh} {
+			return
+		}
 	}
 	v.closeEncoder()
 	v.encCodec = codecNone // another ladder, too
-	if !v.openEncoder(c, w, h) {
+	if !v.openEncoder(c, w, h, false) {
 		return
 	}
 	// One picture that nobody sees touches all memory and fills all tables.
@@ -169,7 +186,7 @@ func startSpeed(c codec) int {
 
 // sized gives f, or a smaller copy as the ladder says; the caller releases a copy.
 func (v *videoSender) sized(f *media.Frame) *media.Frame {
-	w, h := v.size(f.Width, f.Height)
+	w, h := v.fit(f.Width, f.Height, v.ladder.height(), f.Text)
 	if w == f.Width && h == f.Height {
 		return f
 	}
@@ -178,22 +195,28 @@ func (v *videoSender) sized(f *media.Frame) *media.Frame {
 	return small
 }
 
-// size is what a picture of that size is to be encoded in: never bigger than it is.
-func (v *videoSender) size(width, height int) (w, h int) {
-	w, h = media.Fit(max(v.width, 2), v.ladder.height(), width, height)
+// most is the box that pictures have to fit into. Text is not worth showing if it cannot be read.
+func (v *videoSender) most(text bool) (w, h int) {
+	if text {
+		return max(v.width, 1920), max(v.height, 1080)
+	}
+	return max(v.width, 2), v.height
+}
+
+// lines is the height of f at the top of the ladder.
+func (v *videoSender) lines(f *media.Frame) int {
+	_, most := v.most(f.Text)
+	return min(most, f.Height)
+}
+
+// fit is what a picture of that size is to be encoded in, with so many lines at most: never bigger than it is.
+func (v *videoSender) fit(width, height, lines int, text bool) (w, h int) {
+	most, _ := v.most(text)
+	w, h = media.Fit(most, lines, width, height)
 	if w >= width || h >= height {
 		return width, height
 	}
 	return w, h
-}
-
-// fit is size at the top of the ladder.
-func (v *videoSender) fit(width, height int) [2]int {
-	w, h := media.Fit(max(v.width, 2), min(v.height, height), width, height)
-	if w >= width || h >= height {
-		return [2]int{width, height}
-	}
-	return [2]int{w, h}
 }
 
 // wantsKey grants a request when the last key frame is long enough ago; it stays pending until then.
@@ -211,4 +234,3 @@ func (v *videoSender) closeEncoder() {
 		v.enc = nil
 	}
 }
-

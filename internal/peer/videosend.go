@@ -47,7 +47,7 @@ type videoSender struct {
 	cut      *payloader
 	start    time.Time // of the RTP clock
 	rtpStart uint32
-	lastTake time.Time // capture time of the last picture taken
+	thin     thinner
 	lastPTS  int64
 	warned   bool // an error was logged: the rest of its kind is not
 	lastKey  time.Time
@@ -58,6 +58,7 @@ type videoSender struct {
 // videoSendCount is read by the statistics.
 type videoSendCount struct {
 	frames, keys  atomic.Int64
+	dropped       atomic.Int64 // by the encoder's rate control
 	width, height atomic.Int64
 	encodeTime    atomic.Int64 // nanoseconds, smoothed
 	speed         atomic.Int64
@@ -159,16 +160,28 @@ func (v *videoSender) waitRoom(stop <-chan struct{}) bool {
 	return true
 }
 
-// due keeps to the configured rate when the source is faster.
+// due keeps to the wanted rate when the source is faster.
 func (v *videoSender) due(f *media.Frame) bool {
-	if f.Captured.IsZero() {
-		return true
+	fps := v.fps
+	if v.ladder != nil {
+		fps = v.ladder.framesPerS()
 	}
-	interval := time.Duration(float64(time.Second) / v.fps)
-	if !v.lastTake.IsZero() && f.Captured.Sub(v.lastTake) < interval*3/4 && f.Captured.After(v.lastTake) {
+	return f.Captured.IsZero() || v.thin.keep(f.Captured, fps)
+}
+
+// thinner leaves pictures out so that a mean rate is kept: of 30 a second every third for 20. It is pure.
+type thinner struct{ next time.Time }
+
+func (t *thinner) keep(captured time.Time, fps float64) bool {
+	interval := time.Duration(float64(time.Second) / fps)
+	early := t.next.Sub(captured)
+	if early > interval/4 && early <= 2*interval { // cameras are never quite regular; a clock may have jumped
 		return false
 	}
-	v.lastTake = f.Captured
+	if early < -interval || early > 2*interval {
+		t.next = captured
+	}
+	t.next = t.next.Add(interval)
 	return true
 }
 

@@ -171,7 +171,7 @@ func (s *videoSource) picture(img image.Image, release func(), now time.Time) er
 		f.Release()
 		f = scaled
 	}
-	f.Captured = now
+	f.Captured, f.Text = now, s.screen
 	s.deliver(f)
 	f.Release()
 	return nil

@@ -7,7 +7,7 @@
 struct enc {
 	vpx_codec_ctx_t ctx;
 	vpx_codec_enc_cfg_t cfg;
-	int vp8, speed;
+	int vp8, speed, text;
 };
 
 static void rate(vpx_codec_enc_cfg_t *g, const enc_settings *s) {
@@ -38,11 +38,19 @@ static void settings(vpx_codec_enc_cfg_t *g, const enc_settings *s) {
 	g->kf_max_dist = 3000;     /* key frames on request, not by the clock */
 }
 
+/* Screens: VP9 looks for still and repeated parts; VP8 spends less on motion. */
+static int text(enc *e, int on) {
+	e->text = on;
+	if (e->vp8) return vpx_codec_control(&e->ctx, VP8E_SET_SCREEN_CONTENT_MODE, on ? 1 : 0);
+	return vpx_codec_control(&e->ctx, VP9E_SET_TUNE_CONTENT, on ? VP9E_CONTENT_SCREEN : VP9E_CONTENT_DEFAULT);
+}
+
 static int controls(enc *e, const enc_settings *s) {
 	vpx_codec_ctx_t *c = &e->ctx;
 	int err = vpx_codec_control(c, VP8E_SET_CPUUSED, s->speed);
 	if (!err) err = vpx_codec_control(c, VP8E_SET_STATIC_THRESHOLD, 1);
 	if (!err) err = vpx_codec_control(c, VP8E_SET_MAX_INTRA_BITRATE_PCT, 300); /* a key frame takes as long as 3 others: 100 ms at 30 a second */
+	if (!err && s->text) err = text(e, 1);
 	if (s->vp8) {
 		if (!err) err = vpx_codec_control(c, VP8E_SET_NOISE_SENSITIVITY, 0);
 		if (!err) err = vpx_codec_control(c, VP8E_SET_TOKEN_PARTITIONS, VP8_ONE_TOKENPARTITION);
@@ -93,6 +101,10 @@ int enc_change(enc *e, const enc_settings *s) {
 		int err = vpx_codec_control(&e->ctx, VP8E_SET_CPUUSED, s->speed);
 		if (err) return err;
 		e->speed = s->speed;
+	}
+	if (s->text != e->text) {
+		int err = text(e, s->text);
+		if (err) return err;
 	}
 	rate(&e->cfg, s);
 	return vpx_codec_enc_config_set(&e->ctx, &e->cfg);

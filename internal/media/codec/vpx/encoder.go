@@ -62,7 +62,7 @@ func NewEncoder(cfg EncoderConfig) (*Encoder, error) {
 	e := &Encoder{cfg: cfg}
 	e.SetBitrate(cfg.BitrateBps)
 	e.SetSpeed(cfg.Speed)
-	if err := e.open(cfg.Width, cfg.Height); err != nil {
+	if err := e.open(cfg.Width, cfg.Height, false); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -91,12 +91,13 @@ func (e *Encoder) SetSpeed(speed int) {
 
 // Encode codes f, captured at pts (a 90 kHz clock of any origin that does not wrap). The packet is valid until the next
 // Encode; it is nil when the rate control dropped the frame. A wish for a key frame outlives a dropped frame. A frame of
-// another size changes the stream's size. A full-range frame is squeezed into limited range first.
+// another size changes the stream's size; one that shows text is coded for sharpness. A full-range frame is squeezed into
+// limited range first.
 func (e *Encoder) Encode(f *media.Frame, pts int64, forceKey bool) (packet []byte, key bool, err error) {
 	if e.c == nil {
 		return nil, false, fmt.Errorf("encode %v: %w", e.cfg.Codec, ErrClosed)
 	}
-	if err := e.adjust(f.Width, f.Height); err != nil {
+	if err := e.adjust(f.Width, f.Height, f.Text); err != nil {
 		return nil, false, err
 	}
 	e.keyWanted = e.keyWanted || forceKey
@@ -153,10 +154,11 @@ func (e *Encoder) time(pts int64) (at, duration int64) {
 	return at, duration
 }
 
-func (e *Encoder) settings(width, height int) C.enc_settings {
+func (e *Encoder) settings(width, height int, text bool) C.enc_settings {
 	s := C.enc_settings{
 		vp8: C.int(boolInt(e.cfg.Codec == VP8)), width: C.int(width), height: C.int(height),
 		kbps: C.int(e.bitrate.Load() / 1000), speed: C.int(e.speed.Load()), threads: C.int(e.threads(width, height)),
+		text: C.int(boolInt(text)),
 	}
 	if e.cfg.Codec == VP8 {
 		s.speed = -s.speed // positive values let VP8 choose by itself
@@ -175,11 +177,11 @@ func (e *Encoder) threads(width, height int) int {
 }
 
 // open replaces the context, if there is one, by one of that size.
-func (e *Encoder) open(width, height int) error {
+func (e *Encoder) open(width, height int, text bool) error {
 	if err := checkSize(width, height); err != nil {
 		return fmt.Errorf("open %v encoder: %w", e.cfg.Codec, err)
 	}
-	s := e.settings(width, height)
+	s := e.settings(width, height, text)
 	var c *C.enc
 	if code := C.enc_open(&c, &s); code != 0 {
 		return fmt.Errorf("open %v encoder: libvpx error %d", e.cfg.Codec, int(code))
@@ -189,14 +191,14 @@ func (e *Encoder) open(width, height int) error {
 	return nil
 }
 
-// adjust applies pending rate, speed and size. libvpx shrinks a context but cannot grow it beyond its first size.
-func (e *Encoder) adjust(width, height int) error {
-	s := e.settings(width, height)
+// adjust applies pending rate, speed, size and kind of content. libvpx shrinks a context but cannot grow it beyond its first size.
+func (e *Encoder) adjust(width, height int, text bool) error {
+	s := e.settings(width, height, text)
 	if s == e.last {
 		return nil
 	}
 	if s.width > e.first.width || s.height > e.first.height || s.threads != e.last.threads {
-		return e.open(width, height)
+		return e.open(width, height, text)
 	}
 	if err := checkSize(width, height); err != nil {
 		return fmt.Errorf("resize %v encoder: %w", e.cfg.Codec, err)
