@@ -144,7 +144,7 @@ type link struct {
 func (l *link) GotOffer(sdp string)  { l.session.GotOffer(sdp) }
 func (l *link) GotAnswer(sdp string) { l.session.GotAnswer(sdp) }
 func (l *link) GotCandidate(c signal.Candidate) {
-	l.session.GotCandidate(peer.Candidate(c))
+	l.session.GotCandidate(peer.Candidate{Candidate: c.Candidate, SDPMid: c.SDPMid, SDPMLineIndex: c.SDPMLineIndex})
 }
 
 func (l *link) SetMicrophone(on bool) { l.change(func() { l.microphoneOn = on }) }
@@ -302,7 +302,9 @@ func (l *link) gotEvent(e peer.Event) {
 	case peer.Answer:
 		l.post(app.LocalAnswer{SDP: e.SDP})
 	case peer.LocalCandidate:
-		l.post(app.LocalCandidate{Candidate: signal.Candidate(e.Candidate)})
+		l.post(app.LocalCandidate{Candidate: signal.Candidate{
+			Candidate: e.Candidate.Candidate, SDPMid: e.SDPMid, SDPMLineIndex: e.SDPMLineIndex,
+		}})
 	case peer.Connected:
 		l.post(app.MediaUp{Path: path(e.Relay)})
 	case peer.Disconnected:

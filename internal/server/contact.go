@@ -93,6 +93,15 @@ func (d *relayDesk) ICEServers(host, userID, deviceID, callID string) []signal.I
 // AllowPeer implements hub.Relay.
 func (d *relayDesk) AllowPeer(callID string, a netip.Addr) { d.relay.AllowPeer(callID, a) }
 
+// HoldCall implements hub.Relay.
+func (d *relayDesk) HoldCall(callID string) { d.relay.HoldCall(callID) }
+
+// OpenCall implements hub.Relay.
+func (d *relayDesk) OpenCall(callID string) { d.relay.OpenCall(callID) }
+
+// Leave implements hub.Relay.
+func (d *relayDesk) Leave(callID, deviceID string) { d.relay.Leave(callID, deviceID) }
+
 // EndCall implements hub.Relay.
 func (d *relayDesk) EndCall(callID string) { d.relay.EndCall(callID) }
 

@@ -135,6 +135,7 @@ type ICEServer struct {
 type Invite struct {
 	Video     bool `json:"video"`               // the caller means to send a picture
 	RelayOnly bool `json:"relayOnly,omitempty"` // the caller will use relay candidates only; Echo then does too
+	Early     bool `json:"early,omitempty"`     // the caller can connect while it rings
 	// From and ExpiresMs are set on the push: who calls, and for how long it will ring at most.
 	From      *User `json:"from,omitempty"`
 	ExpiresMs int64 `json:"expiresMs,omitempty"`
@@ -149,21 +150,42 @@ type Invited struct {
 	Video      bool        `json:"video,omitempty"`      // with Merged: the other means to send a picture
 }
 
-// Ringing is the push CodeRinging: how many of the callee's devices ring.
+// MaxEarly is how many of the callee's ringing devices are connected early, in the order in which they said that they
+// ring.
+const MaxEarly = 3
+
+const maxEarlyName = 16
+
+// Ring is the request of Call/Ringing.
+type Ring struct {
+	Early bool `json:"early,omitempty"` // this device can connect while it rings
+}
+
+// Rung is the reply of Call/Ringing. With ICEServers the caller's offer for an early connection is on its way.
+type Rung struct {
+	ICEServers []ICEServer `json:"iceServers,omitempty"`
+}
+
+// Ringing is the push CodeRinging: how many of the callee's devices ring. With Device, that one can be connected early:
+// descriptions and candidates that name it go to it, and its own come with it.
 type Ringing struct {
-	Devices int `json:"devices"`
+	Devices    int         `json:"devices"`
+	Device     string      `json:"device,omitempty"` // a name good for this call only
+	ICEServers []ICEServer `json:"iceServers,omitempty"`
 }
 
 // Accept is the request of Call/Accept.
 type Accept struct {
 	Video bool `json:"video"`
+	Early bool `json:"early,omitempty"` // the early connection is kept
 }
 
 // Accepted is the reply of Call/Accept to the device that won, and the push CodeAccepted to the caller, who then sends
-// the offer.
+// the offer, unless Device says that an early connection goes on.
 type Accepted struct {
 	Video      bool        `json:"video"` // on the push: the callee means to send a picture
 	ICEServers []ICEServer `json:"iceServers"`
+	Device     string      `json:"device,omitempty"` // on the push: whose early connection the callee has kept
 }
 
 // Reject is the request of Call/Reject.
@@ -203,11 +225,15 @@ type Ended struct {
 // SDP is the request and push of Message/Offer and Message/Answer.
 type SDP struct {
 	SDP string `json:"sdp"`
+	// Device is which early connection it belongs to; only to and from the caller, and only while it rings.
+	Device string `json:"device,omitempty"`
+	// Fresh, on an offer after accept: the early connection is given up, this is another one.
+	Fresh bool `json:"fresh,omitempty"`
 }
 
 // Check implements the rules of Decode.
 func (s SDP) Check() error {
-	if !strings.HasPrefix(s.SDP, "v=0") || len(s.SDP) > MaxSDP {
+	if !strings.HasPrefix(s.SDP, "v=0") || len(s.SDP) > MaxSDP || len(s.Device) > maxEarlyName {
 		return fmt.Errorf("sdp begins with v=0 and has at most %d bytes", MaxSDP)
 	}
 	return nil
@@ -218,11 +244,12 @@ type Candidate struct {
 	Candidate     string  `json:"candidate"`
 	SDPMid        *string `json:"sdpMid,omitempty"`
 	SDPMLineIndex *uint16 `json:"sdpMLineIndex,omitempty"`
+	Device        string  `json:"device,omitempty"` // as in SDP
 }
 
 // Check implements the rules of Decode.
 func (c Candidate) Check() error {
-	if len(c.Candidate) > MaxCandidate || strings.ContainsAny(c.Candidate, "\r\n") || c.SDPMid != nil && len(*c.SDPMid) > 64 {
+	if len(c.Candidate) > MaxCandidate || strings.ContainsAny(c.Candidate, "\r\n") || len(c.Device) > maxEarlyName || c.SDPMid != nil && len(*c.SDPMid) > 64 {
 		return fmt.Errorf("candidate is one line of at most %d bytes", MaxCandidate)
 	}
 	return nil

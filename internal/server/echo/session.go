@@ -165,7 +165,7 @@ func (s *session) handle(event any) error {
 	case signal.Envelope:
 		return s.gotPush(e)
 	case localCandidate:
-		s.try(signal.MessageCandidate, signal.Candidate(e))
+		s.try(signal.MessageCandidate, signal.Candidate{Candidate: e.Candidate, SDPMid: e.SDPMid, SDPMLineIndex: e.SDPMLineIndex})
 	case stateChange:
 		return s.gotState(webrtc.PeerConnectionState(e))
 	case mediaFlows:

@@ -24,9 +24,11 @@ type call struct {
 	to             *device          // the callee's; nil while it rings
 	rung           map[*device]bool // the callee's devices that were told; true: it said that it rings
 	relayOnly      bool
-	answer         signal.Accept // what the callee said
-	merged         string        // the id of the invite that met this call (glare)
-	offered        bool          // the caller has sent an offer
+	mayEarly       bool                  // the caller can connect while it rings
+	early          map[*device]*earlyEnd // ringing devices that it connects with
+	answer         signal.Accept         // what the callee said
+	merged         string                // the id of the invite that met this call (glare)
+	offered        bool                  // the caller has sent an offer
 	paths          map[*device]signal.Path
 	due            time.Time // when the clock may end it; zero: not at all
 }
@@ -59,22 +61,27 @@ func (c *core) ring(k *call, d *device) {
 	}
 	from := k.caller.view()
 	m := push(signal.CallInvite, signal.CodeInvite, k.ID, signal.Invite{
-		Video: k.Video, RelayOnly: k.relayOnly, From: &from,
+		Video: k.Video, RelayOnly: k.relayOnly, Early: k.mayEarly, From: &from,
 		ExpiresMs: max(0, k.Started.Add(c.RingTimeout).Sub(c.now).Milliseconds()),
 	})
 	m.FromID, m.ToID = k.caller.user.ID, k.callee.user.ID
 	d.conn.Send(m)
 }
 
-// tellRinging tells the caller on how many devices it rings.
-func (c *core) tellRinging(k *call) {
+// ringing counts the devices that ring.
+func (k *call) ringing() int {
 	n := 0
 	for d, rings := range k.rung {
 		if rings && d.conn != nil {
 			n++
 		}
 	}
-	if n > 0 && k.from.conn != nil {
+	return n
+}
+
+// tellRinging tells the caller on how many devices it rings.
+func (c *core) tellRinging(k *call) {
+	if n := k.ringing(); n > 0 && k.from.conn != nil {
 		m := push(signal.CallRinging, signal.CodeRinging, k.ID, signal.Ringing{Devices: n})
 		m.FromID, m.ToID = k.callee.user.ID, k.caller.user.ID
 		k.from.conn.Send(m)
@@ -86,7 +93,9 @@ func (c *core) tellAccepted(k *call) {
 	if k.from.conn == nil {
 		return
 	}
-	m := push(signal.CallAccept, signal.CodeAccepted, k.ID, signal.Accepted{Video: k.answer.Video, ICEServers: c.iceServers(k, k.from)})
+	m := push(signal.CallAccept, signal.CodeAccepted, k.ID, signal.Accepted{
+		Video: k.answer.Video, ICEServers: c.iceServers(k, k.from), Device: k.keptEarly(),
+	})
 	m.FromID, m.ToID = k.callee.user.ID, k.caller.user.ID
 	k.from.conn.Send(m)
 }

@@ -143,6 +143,9 @@ func (c *core) greet(d *device, e signal.Envelope) {
 		c.ring(k, d)
 	case k.phase == ringing && k.from == d:
 		c.tellRinging(k)
+		for o := range k.early {
+			c.tellEarly(k, o)
+		}
 	case k.phase == talking && k.from == d && !k.offered:
 		c.tellAccepted(k)
 	}

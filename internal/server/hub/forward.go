@@ -43,19 +43,27 @@ func (c *core) description(d *device, e signal.Envelope) error {
 	if err != nil {
 		return err
 	}
-	k, to, err := c.inCall(d, e)
+	k, to, end, err := c.route(d, e, s.Device)
 	if err != nil {
 		return err
+	}
+	code := signal.CodeAnswer
+	if e.Method == signal.MessageOffer {
+		code = signal.CodeOffer
+	}
+	s.Device = end.nameFor(k, to)
+	if end != nil {
+		if s.SDP, err = hideAddresses(s.SDP); err != nil {
+			return err
+		}
+		return c.forward(d, to, e, code, s)
 	}
 	for line := range strings.Lines(s.SDP) {
 		if at, ok := strings.CutPrefix(line, "a=candidate:"); ok {
 			c.allow(k, at)
 		}
 	}
-	code := signal.CodeAnswer
-	if e.Method == signal.MessageOffer {
-		code, k.offered = signal.CodeOffer, k.offered || d == k.from
-	}
+	k.offered = k.offered || e.Method == signal.MessageOffer && d == k.from
 	return c.forward(d, to, e, code, s)
 }
 
@@ -64,9 +72,16 @@ func (c *core) candidate(d *device, e signal.Envelope) error {
 	if err != nil {
 		return err
 	}
-	k, to, err := c.inCall(d, e)
+	k, to, end, err := c.route(d, e, i.Device)
 	if err != nil {
 		return err
+	}
+	i.Device = end.nameFor(k, to)
+	if end != nil {
+		if i.Candidate, err = hideCandidate(i.Candidate); err != nil {
+			return err
+		}
+		return c.forward(d, to, e, signal.CodeCandidate, i)
 	}
 	if at, ok := strings.CutPrefix(strings.TrimPrefix(i.Candidate, "a="), "candidate:"); ok {
 		c.allow(k, at)
@@ -131,4 +146,7 @@ func (noRelay) ICEServers(string, string, string, string) []signal.ICEServer {
 	return []signal.ICEServer{}
 }
 func (noRelay) AllowPeer(string, netip.Addr) {}
+func (noRelay) HoldCall(string)              {}
+func (noRelay) OpenCall(string)              {}
+func (noRelay) Leave(string, string)         {}
 func (noRelay) EndCall(string)               {}

@@ -45,6 +45,11 @@ type Relay interface {
 	// ICEServers gives one party of a call its servers; host is the name by which its device reached this server.
 	ICEServers(host, userID, deviceID, callID string) []signal.ICEServer
 	AllowPeer(callID string, a netip.Addr)
+	// HoldCall keeps the call's packets between its own allocations, until OpenCall.
+	HoldCall(callID string)
+	OpenCall(callID string)
+	// Leave ends one device's credentials and allocations.
+	Leave(callID, deviceID string)
 	EndCall(callID string)
 }
 

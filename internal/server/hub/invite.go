@@ -86,8 +86,8 @@ func (c *core) begin(d *device, callee *person, e signal.Envelope, in signal.Inv
 		Record: Record{
 			ID: e.CallID, Caller: d.person.user.ID, Callee: callee.user.ID, CallerDevice: d.id, Video: in.Video, Started: c.now,
 		},
-		phase: ringing, caller: d.person, callee: callee, from: d, relayOnly: in.RelayOnly,
-		rung: map[*device]bool{}, paths: map[*device]signal.Path{},
+		phase: ringing, caller: d.person, callee: callee, from: d, relayOnly: in.RelayOnly, mayEarly: in.Early,
+		rung: map[*device]bool{}, early: map[*device]*earlyEnd{}, paths: map[*device]signal.Path{},
 	}
 	answer(d.conn, Reply(e, signal.Invited{}))
 	c.log.Info("call", "call", k.ID, "from", k.Caller, "to", k.Callee)
@@ -129,14 +129,27 @@ func (c *core) merge(k *call, d *device, e signal.Envelope, in signal.Invite) {
 }
 
 func (c *core) gotRinging(d *device, e signal.Envelope) error {
+	r, err := signal.Decode[signal.Ring](e)
+	if err != nil {
+		return err
+	}
 	k := c.calls[e.CallID]
 	if k == nil || k.callee != d.person || k.phase == talking && k.to != d {
 		return errNotInCall
 	}
-	answer(d.conn, Reply(e, nil))
-	if k.phase == ringing && !k.rung[d] {
+	fresh := k.phase == ringing && !k.rung[d]
+	var rung signal.Rung
+	if r.Early {
+		rung.ICEServers = c.beginEarly(k, d)
+	}
+	answer(d.conn, Reply(e, rung))
+	if fresh {
 		k.rung[d] = true
-		c.tellRinging(k)
+		if k.early[d] != nil {
+			c.tellEarly(k, d)
+		} else {
+			c.tellRinging(k)
+		}
 	}
 	return nil
 }
@@ -170,6 +183,7 @@ func (c *core) accept(d *device, e signal.Envelope) error {
 func (c *core) join(k *call, d *device, a signal.Accept) {
 	k.phase, k.to, k.answer = talking, d, a
 	k.CalleeDevice, k.Accepted = d.id, c.now
+	c.settleEarly(k)
 	for o := range k.rung {
 		if o != d {
 			c.tellEnded(k, o, signal.EndAnsweredElsewhere, k.callee)

@@ -27,6 +27,7 @@ type world struct {
 	full  bool // the disk
 	peers []string
 	ended []string // calls the relay was told about
+	held  []string // what it was told of early connections
 	next  int
 }
 
@@ -61,6 +62,9 @@ func (w *world) ICEServers(host, user, device, call string) []signal.ICEServer {
 }
 
 func (w *world) AllowPeer(call string, a netip.Addr) { w.peers = append(w.peers, call+" "+a.String()) }
+func (w *world) HoldCall(call string)                { w.held = append(w.held, "hold "+call) }
+func (w *world) OpenCall(call string)                { w.held = append(w.held, "open "+call) }
+func (w *world) Leave(call, device string)           { w.held = append(w.held, "leave "+device) }
 func (w *world) EndCall(call string)                 { w.ended = append(w.ended, call) }
 
 // record is the newest state of a call.

@@ -34,6 +34,7 @@ type book struct {
 // callEntry is one call that has credentials.
 type callEntry struct {
 	expires time.Time // of the longest credentials
+	held    bool      // it rings: packets stay between the call's own allocations
 	users   map[string]string
 	peers   map[netip.Addr]struct{}
 	relayed map[*relayed]struct{}
@@ -62,14 +63,59 @@ func (b *book) join(callID, deviceID, userID string, expires time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sweepLocked(time.Now())
+	c := b.callLocked(callID)
+	c.users[deviceID] = userID
+	if expires.After(c.expires) {
+		c.expires = expires
+	}
+}
+
+func (b *book) callLocked(callID string) *callEntry {
 	c := b.calls[callID]
 	if c == nil {
 		c = &callEntry{users: map[string]string{}, peers: map[netip.Addr]struct{}{}, relayed: map[*relayed]struct{}{}}
 		b.calls[callID] = c
 	}
-	c.users[deviceID] = userID
-	if expires.After(c.expires) {
-		c.expires = expires
+	return c
+}
+
+// hold begins or ends the time in which a call's packets stay between its own allocations.
+func (b *book) hold(callID string, held bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.calls[callID]; c != nil || held {
+		c = b.callLocked(callID)
+		c.held = held
+		if c.expires.IsZero() {
+			c.expires = time.Now().Add(time.Minute) // its credentials are about to be made
+		}
+		b.edition.Add(1)
+	}
+}
+
+func (b *book) isHeld(callID string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.calls[callID]
+	return c != nil && c.held
+}
+
+// dismiss takes one device out of a call.
+func (b *book) dismiss(callID, deviceID string) {
+	b.mu.Lock()
+	var theirs []*relayed
+	if c := b.calls[callID]; c != nil {
+		delete(c.users, deviceID)
+		for r := range c.relayed {
+			if r.party.device == deviceID {
+				theirs = append(theirs, r)
+			}
+		}
+	}
+	b.edition.Add(1)
+	b.mu.Unlock()
+	for _, r := range theirs {
+		_ = r.Close()
 	}
 }
 
@@ -250,7 +296,7 @@ func (b *book) permits(source net.Addr, peer net.IP) bool {
 // mayReach says whether allocations of a call may talk to a peer that is not another relayed port.
 func (b *book) mayReach(callID string, a netip.Addr) bool {
 	a = plain(a)
-	if a == b.public || a.Is4() != b.public.Is4() || b.own.has(a, time.Now()) {
+	if b.isHeld(callID) || a == b.public || a.Is4() != b.public.Is4() || b.own.has(a, time.Now()) {
 		return false
 	}
 	switch classify(a) {

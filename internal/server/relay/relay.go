@@ -23,7 +23,7 @@ import (
 
 // Limits.
 const (
-	maxPerDevice  = 4    // allocations of one device
+	maxPerDevice  = 8    // allocations of one device: two (UDP and TCP) for each of 3 early connections, and for a fresh one
 	maxPerIP      = 200  // allocations, and TCP connections, from one source address
 	maxStreams    = 4000 // TCP connections
 	maxPeers      = 64   // signalled addresses kept for one call
@@ -146,6 +146,16 @@ func (s *Server) URLs(host string) []string {
 // address cannot reach them for anybody's good, and two people could else agree to name a neighbour of the server.
 // It never opens loopback, link-local or other special addresses nor those of this machine. Unknown calls are ignored.
 func (s *Server) AllowPeer(callID string, a netip.Addr) { s.book.allowPeer(callID, a) }
+
+// HoldCall keeps packets of the call between its own allocations until OpenCall: while it rings nobody may learn an
+// address from what reaches a relayed port. It may be said before the first Credentials and again.
+func (s *Server) HoldCall(callID string) { s.book.hold(callID, true) }
+
+// OpenCall ends HoldCall.
+func (s *Server) OpenCall(callID string) { s.book.hold(callID, false) }
+
+// Leave makes one device's credentials for the call worthless and closes its allocations.
+func (s *Server) Leave(callID, deviceID string) { s.book.dismiss(callID, deviceID) }
 
 // EndCall makes the call's credentials worthless and closes its allocations before it returns.
 func (s *Server) EndCall(callID string) { s.book.endCall(callID) }

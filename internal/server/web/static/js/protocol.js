@@ -63,11 +63,12 @@ export const code = Object.freeze(/** @type {const} */ ({
 /** @typedef {{id: number, fromId: string, fromName: string, toId?: string, text: string, sent: string}} ChatMessage */
 /** @typedef {{self: User, users: User[], callId?: string, server: string}} Connected */
 /** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
-/** @typedef {{video: boolean, relayOnly?: boolean, from: User, expiresMs?: number}} InvitePush */
+/** @typedef {{video: boolean, relayOnly?: boolean, early?: boolean, from: User, expiresMs?: number}} InvitePush */
+/** @typedef {{devices: number, device?: string, iceServers?: ICEServer[]}} Ringing */
 /** @typedef {{merged?: string, iceServers?: ICEServer[], peer?: User, video?: boolean}} Invited */
-/** @typedef {{video: boolean, iceServers: ICEServer[]}} Accepted */
+/** @typedef {{video: boolean, iceServers: ICEServer[], device?: string}} Accepted */
 /** @typedef {{microphone: boolean, camera: boolean, screen?: boolean}} Media */
-/** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null}} Candidate */
+/** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null, device?: string}} Candidate */
 /** @typedef {'direct'|'relay'} Path */
 /**
  * @typedef {object} CallRecord  one call as the person who asks saw it
@@ -116,7 +117,8 @@ const users = shape({users: maybe(list(user))});
 const line = shape({id: count, fromId: text, fromName: text, toId: maybe(text), text, sent: time});
 const ice = list(shape({urls: list(text), username: maybe(text), credential: maybe(text)}));
 const media = shape({microphone: flag, camera: flag, screen: maybe(flag)});
-const candidate = shape({candidate: text, sdpMid: maybe(text), sdpMLineIndex: maybe(count)});
+const candidate = shape({candidate: text, sdpMid: maybe(text), sdpMLineIndex: maybe(count), device: maybe(text)});
+const description = shape({sdp, device: maybe(text), fresh: maybe(flag)});
 const record = shape({
     id: text, direction: v => v === 'outgoing' || v === 'incoming', peer: user, video: flag, started: time, accepted: maybe(time),
     ended: maybe(time), seconds: amount, reason: maybe(text), endedBy: maybe(text), path: maybe(text), setupMs: maybe(amount), missed: flag,
@@ -129,11 +131,11 @@ const pushRules = {
     [code.userOnline]: shape({user}),
     [code.userOffline]: shape({user}),
     [code.candidate]: candidate,
-    [code.offer]: shape({sdp}),
-    [code.answer]: shape({sdp}),
-    [code.invite]: shape({video: flag, relayOnly: maybe(flag), from: user, expiresMs: maybe(count)}),
-    [code.ringing]: shape({devices: count}),
-    [code.accepted]: shape({video: flag, iceServers: maybe(ice)}),
+    [code.offer]: description,
+    [code.answer]: description,
+    [code.invite]: shape({video: flag, relayOnly: maybe(flag), early: maybe(flag), from: user, expiresMs: maybe(count)}),
+    [code.ringing]: shape({devices: count, device: maybe(text), iceServers: maybe(ice)}),
+    [code.accepted]: shape({video: flag, iceServers: maybe(ice), device: maybe(text)}),
     [code.ended]: shape({reason: text, byId: maybe(text)}),
     [code.media]: media,
 };
@@ -146,6 +148,7 @@ const replyRules = {
     [method.sendTo]: line,
     [method.history]: shape({messages: maybe(list(line))}),
     [method.invite]: shape({merged: maybe(text), iceServers: maybe(ice), peer: maybe(user), video: maybe(flag)}),
+    [method.ringing]: shape({iceServers: maybe(ice)}),
     [method.accept]: shape({video: flag, iceServers: maybe(ice)}),
 };
 
@@ -155,11 +158,12 @@ const requestRules = {
     [method.sendToAll]: shape({text}),
     [method.sendTo]: shape({text}),
     [method.history]: shape({with: maybe(text), before: maybe(count), limit: maybe(count)}),
-    [method.offer]: shape({sdp}),
-    [method.answer]: shape({sdp}),
+    [method.offer]: description,
+    [method.answer]: description,
     [method.candidate]: candidate,
-    [method.invite]: shape({video: flag, relayOnly: maybe(flag)}),
-    [method.accept]: shape({video: flag}),
+    [method.invite]: shape({video: flag, relayOnly: maybe(flag), early: maybe(flag)}),
+    [method.ringing]: shape({early: maybe(flag)}),
+    [method.accept]: shape({video: flag, early: maybe(flag)}),
     [method.reject]: shape({reason: maybe(v => v === 'declined' || v === 'busy')}),
     [method.hangup]: shape({reason: maybe(v => v === 'hangup' || v === 'connection_failed')}),
     [method.media]: media,
