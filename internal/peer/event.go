@@ -25,6 +25,8 @@ type (
 	FirstVideo struct{ Width, Height int }
 	// FirstAudio: the first remote sound was handed to the speaker.
 	FirstAudio struct{}
+	// VideoPaused: the line has become too slow for our pictures, or carries them again.
+	VideoPaused struct{ On bool }
 	// DeviceFailed: a source or sink could not be started; it was closed and the call goes on without it.
 	DeviceFailed struct {
 		Device Device
@@ -78,5 +80,6 @@ func (Disconnected) isEvent()   {}
 func (Failed) isEvent()         {}
 func (FirstVideo) isEvent()     {}
 func (FirstAudio) isEvent()     {}
+func (VideoPaused) isEvent()    {}
 func (DeviceFailed) isEvent()   {}
 func (Stats) isEvent()          {}

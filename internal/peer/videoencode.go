@@ -14,7 +14,7 @@ func (v *videoSender) encode(f *media.Frame) {
 	}
 	v.warmAsked.Store(false)
 	now := time.Now()
-	budget := int(v.budget.Load())
+	budget := v.budget()
 	v.ladder.source(v.lines(f), f.Text)
 	v.ladder.rate(budget, now)
 	v.enc.SetBitrate(budget)
@@ -103,7 +103,7 @@ func (v *videoSender) openEncoder(c codec, width, height int, text bool) bool {
 	_, most := v.most(text)
 	w, h := v.fit(width, height, most, text) // not what the ladder says now: an encoder cannot grow
 	enc, err := vpx.NewEncoder(vpx.EncoderConfig{
-		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: max(int(v.budget.Load()), minTargetBps),
+		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: v.budget(),
 	})
 	if err != nil {
 		v.failed = c

@@ -29,11 +29,13 @@ type videoSender struct {
 
 	frames    *slot[*media.Frame]
 	open      atomic.Bool  // the connection takes media
-	budget    atomic.Int64 // bits a second for pictures
+	target    atomic.Int64 // bits a second for everything
 	keyAsked  atomic.Bool
 	warmAsked atomic.Bool
 	closeEnc  atomic.Bool  // the camera is off: give the encoder's memory back
 	lastSize  atomic.Int64 // of the camera's newest picture: width<<32 | height; 0: none yet
+
+	onPause func(on bool) // from the encoder goroutine; must not wait
 
 	number int64 // of the next picture; the source's goroutine has it
 
@@ -48,6 +50,7 @@ type videoSender struct {
 	start    time.Time // of the RTP clock
 	rtpStart uint32
 	thin     thinner
+	pause    pause
 	lastPTS  int64
 	warned   bool // an error was logged: the rest of its kind is not
 	lastKey  time.Time
@@ -70,7 +73,8 @@ const keyFramePause = 300 * time.Millisecond // between two key frames on reques
 func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v := &videoSender{
 		width: s.Width, height: s.Height, fps: s.FPS, prefer: prefer, self: s.SelfView, track: t, log: s.log, trace: s.Trace,
-		frames: newSlot[*media.Frame](), cut: newPayloader(), start: time.Now(), rtpStart: rand.Uint32(),
+		onPause: func(on bool) { s.emitLater(VideoPaused{on}) },
+		frames:  newSlot[*media.Frame](), cut: newPayloader(), start: time.Now(), rtpStart: rand.Uint32(),
 	}
 	v.pacer = newPacer(t.send, sound.send)
 	v.pacer.onDiscard = func() { v.keyAsked.Store(true) }
@@ -141,7 +145,7 @@ func (v *videoSender) run(stop <-chan struct{}) {
 		if !ok {
 			continue
 		}
-		if v.due(f) {
+		if now := time.Now(); !v.paused(now) && v.due(f) {
 			v.encode(f)
 		}
 		f.Release()
@@ -158,6 +162,20 @@ func (v *videoSender) waitRoom(stop <-chan struct{}) bool {
 		}
 	}
 	return true
+}
+
+// paused says whether the line is too slow for pictures.
+func (v *videoSender) paused(now time.Time) bool {
+	target := int(v.target.Load())
+	if v.pause.target(target, now) {
+		why := "line too slow for pictures"
+		if !v.pause.on {
+			why = "line carries pictures again"
+		}
+		v.trace.Decide("ladder", why, map[string]float64{"bps": float64(target)}, now)
+		v.onPause(v.pause.on)
+	}
+	return v.pause.on
 }
 
 // due keeps to the wanted rate when the source is faster.
@@ -199,8 +217,11 @@ func (v *videoSender) setOpen(open bool) {
 // setTarget takes what the estimator allows for everything.
 func (v *videoSender) setTarget(bps int) {
 	v.pacer.rate.Store(int64(bps))
-	v.budget.Store(int64(max(bps-audioShareBps, minVideoBps)))
+	v.target.Store(int64(bps))
 }
+
+// budget is what is left for pictures, in bits a second.
+func (v *videoSender) budget() int { return max(int(v.target.Load())-audioShareBps, minVideoBps) }
 
 const (
 	audioShareBps = 50_000 // Opus at 32 kbit/s with its headers, and reports

@@ -1,0 +1,35 @@
+package peer
+
+import "time"
+
+// pause decides when a line is too slow for pictures, so that they leave all of it to the sound; and when it carries
+// them again. What makes the estimate grow while only sound is sent is the estimator's probing. It is pure.
+type pause struct {
+	on    bool
+	since time.Time // the estimate has been on the other side of the limit since then
+}
+
+const (
+	pauseBelowBps = 100_000 // of everything
+	pauseAfter    = 500 * time.Millisecond
+	resumeFromBps = 150_000
+	resumeAfter   = 2 * time.Second
+)
+
+// target takes what may be sent in all; changed says that on is another now.
+func (p *pause) target(bps int, now time.Time) (changed bool) {
+	other, after := bps < pauseBelowBps, pauseAfter
+	if p.on {
+		other, after = bps >= resumeFromBps, resumeAfter
+	}
+	switch {
+	case !other:
+		p.since = time.Time{}
+	case p.since.IsZero():
+		p.since = now
+	case now.Sub(p.since) >= after:
+		p.on, p.since = !p.on, time.Time{}
+		return true
+	}
+	return false
+}
