@@ -23,6 +23,7 @@ Media
   --size WxH --fps N         of the picture that is sent (1280x720, 30)
   --codecs LIST              of the picture, in order of preference: vp9,vp8
   --relay-only               through the server's relay only
+  --record-microphone X.wav  what the microphone gives, before anything is done to it and while muted too
   --record-video X.y4m|-     every picture of the other, when it is presented, scaled to --record-size WxH (or --size)
 
 Automation

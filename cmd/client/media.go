@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"visavis.example/internal/app"
 	"visavis.example/internal/media"
@@ -19,9 +20,11 @@ type calls struct {
 	options  mediaOptions
 	log      *slog.Logger
 	ring     *ringer
-	recorder *playout.Y4MFile // nil: none; lives as long as the program, over several calls
-	trace    *trace.Log       // nil: none; of the program's life, too
-	gaps     error            // why a recording or the trace is not complete; known after Close
+	recorder *playout.Y4MFile  // nil: none; lives as long as the program, over several calls
+	trace    *trace.Log        // nil: none; of the program's life, too
+	spoken   *playout.Recorder // of the microphone and the speaker: files, or clocks for the trace; nil: neither
+	heard    *playout.Recorder
+	gaps     error // why a recording or the trace is not complete; known after Close
 
 	// Where pictures are shown; the window attaches itself.
 	remote, self playout.Slot
@@ -30,17 +33,8 @@ type calls struct {
 
 func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
 	c := &calls{options: o, log: log, window: window}
-	if o.trace != "" {
-		var err error
-		if c.trace, err = trace.Open(o.trace); err != nil {
-			return nil, err
-		}
-	}
-	if o.record != "" {
-		c.recorder = &playout.Y4MFile{Path: o.record, Width: o.recordWidth, Height: o.recordHeight, FPS: o.fps}
-		if err := c.recorder.Start(); err != nil {
-			return nil, errors.Join(fmt.Errorf("record video: %w", err), c.trace.Close())
-		}
+	if err := c.record(); err != nil {
+		return nil, errors.Join(err, c.endRecords())
 	}
 	c.ring = newRinger(log)
 	return c, nil
@@ -49,6 +43,7 @@ func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
 // Open implements app.Media. Devices are opened beside it, as soon as the connection has begun.
 func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer, error) {
 	l := &link{calls: c, post: post, settings: conf.Settings, microphoneOn: conf.Microphone, cameraOn: conf.Camera}
+	call := c.trace.Call(conf.CallID)
 	l.session = &peer.Session{
 		Offerer:         conf.Offerer,
 		RelayOnly:       conf.RelayOnly,
@@ -58,8 +53,10 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 		Video:   c.video(),
 		OnEvent: l.gotEvent,
 		Logger:  c.log,
-		Trace:   c.trace.Call(conf.CallID),
+		Trace:   call,
 	}
+	l.spoken = c.spoken.Section(func(sample int64, at time.Time) { call.Sound(trace.Mic, sample, at) })
+	l.heard = c.heard.Section(func(sample int64, at time.Time) { call.Sound(trace.Speaker, sample, at) })
 	if c.window {
 		l.session.SelfView = &c.self
 	}
@@ -118,11 +115,7 @@ func (c *calls) Quiet() { c.ring.quiet() }
 // Close implements app.Media.
 func (c *calls) Close() {
 	c.ring.close()
-	if c.recorder != nil {
-		c.gaps = c.recorder.Close()
-		c.log.Debug("recorded", "pictures", c.recorder.Written(), "dropped", c.recorder.Dropped())
-	}
-	c.gaps = errors.Join(c.gaps, c.trace.Close())
+	c.gaps = c.endRecords()
 }
 
 // link implements app.Peer: one peer.Session and the devices it uses. The fields below hands belong to its goroutine,
@@ -139,6 +132,7 @@ type link struct {
 	screen       string
 
 	camera, microphone, speaker spec // what is open; the zero spec: nothing
+	spoken, heard               *playout.Section
 }
 
 func (l *link) GotOffer(sdp string)  { l.session.GotOffer(sdp) }
@@ -191,7 +185,7 @@ func (l *link) updateSpeaker(want spec) {
 		l.notice(peer.Speaker, err)
 		sink, _ = openSpeaker(none)
 	}
-	l.session.SetSpeaker(watchSink(sink, func(err error) { l.notice(peer.Speaker, err) }))
+	l.session.SetSpeaker(watchSink(tapSink(sink, l.heard), func(err error) { l.notice(peer.Speaker, err) }))
 }
 
 func (l *link) updateMicrophone(want spec) {
@@ -212,7 +206,7 @@ func (l *link) updateMicrophone(want spec) {
 			l.post(app.MediaNotice{Text: "No microphone is chosen in the settings. The other cannot hear you."})
 		}
 	default:
-		l.session.SetMicrophone(watchAudio(src, func(err error) { l.notice(peer.Microphone, err) }))
+		l.session.SetMicrophone(watchAudio(tapAudio(src, l.spoken), func(err error) { l.notice(peer.Microphone, err) }))
 	}
 }
 
@@ -270,7 +264,7 @@ func (l *link) lost(d peer.Device, err error) {
 		l.post(app.MediaLacks{Microphone: true})
 	case peer.Speaker:
 		sink, _ := openSpeaker(none)
-		l.session.SetSpeaker(sink)
+		l.session.SetSpeaker(tapSink(sink, l.heard))
 	}
 	l.notice(d, err)
 }

@@ -34,6 +34,7 @@ func newSide(t *testing.T, camera, microphone, dir string) *side {
 	o := mediaOptions{
 		width: 320, height: 180, fps: 15, codecs: []string{"vp8"},
 		record: filepath.Join(dir, "seen.y4m"), recordWidth: 320, recordHeight: 180, trace: filepath.Join(dir, "trace.jsonl"),
+		recordMicrophone: filepath.Join(dir, "said.wav"),
 	}
 	if err := o.devices(camera, microphone, "file:"+filepath.Join(dir, "heard.wav")); err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func connect(t *testing.T, a, b *side, also time.Duration) {
 	t.Helper()
 	open := func(s *side, offerer bool) {
 		p, err := s.calls.Open(app.MediaConfig{
-			Offerer: offerer, Microphone: true, Camera: true, Settings: app.Settings{Server: "127.0.0.1:8443"},
+			CallID: "call-1", Offerer: offerer, Microphone: true, Camera: true, Settings: app.Settings{Server: "127.0.0.1:8443"},
 		}, func(e app.MediaEvent) { s.news <- e })
 		if err != nil {
 			t.Fatal(err)
@@ -111,8 +112,10 @@ func TestTwoEndsSeeAndHearEachOther(t *testing.T) {
 	}
 	check(t, dirA, 22, 1500)
 	check(t, dirB, 11, 600)
-	checkTrace(t, dirA, dirB)
-	checkTrace(t, dirB, dirA)
+	checkSound(t, filepath.Join(dirA, "said.wav"), 600)
+	checkSound(t, filepath.Join(dirB, "said.wav"), 1500)
+	checkTrace(t, dirB)
+	checkTrace(t, dirA)
 }
 
 // check reads a recording: enough pictures with that marker, and that tone far above its neighbours.
@@ -144,7 +147,12 @@ func check(t *testing.T, dir string, id uint8, hz float64) {
 	if len(numbers) < 10 {
 		t.Errorf("%d different pictures of %d", len(numbers), id)
 	}
-	sound, err := wav.Open(filepath.Join(dir, "heard.wav"))
+	checkSound(t, filepath.Join(dir, "heard.wav"), hz)
+}
+
+func checkSound(t *testing.T, path string, hz float64) {
+	t.Helper()
+	sound, err := wav.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,18 +174,33 @@ func check(t *testing.T, dir string, id uint8, hz float64) {
 	}
 }
 
-// checkTrace follows pictures from one end's trace to the other's.
-func checkTrace(t *testing.T, from, to string) {
+// checkTrace reads what one end says of pictures and clocks.
+func checkTrace(t *testing.T, to string) {
 	t.Helper()
-	sent, got := readTrace(t, from), readTrace(t, to)
+	got := readTrace(t, to)
 	for _, stage := range []string{"received", "decoded", "presented"} {
 		if n := len(got[stage]); n < 10 {
 			t.Errorf("%d pictures %s", n, stage)
 		}
 	}
-	_ = sent
+	for _, stage := range []string{"mic", "speaker"} {
+		var began float64
+		for i, l := range got[stage][0] {
+			zero := l.T - float64(l.Sample)/media.SampleRate
+			if i == 0 {
+				began = zero
+			}
+			if l.Sample < 0 || math.Abs(zero-began) > 0.002 || l.Call == "" {
+				t.Errorf("%s: %+v, the first sample was at %f", stage, l, began)
+			}
+		}
+		if n := len(got[stage][0]); n < 3 {
+			t.Errorf("%d lines of the clock of the %s in two seconds", n, stage)
+		}
+	}
 	for n, presented := range got["presented"] {
-		received, ok := got["received"][n]
+		received, ok := one(got, "received", n)
+		presented := presented[0]
 		if !ok || presented.T < received.T || presented.T > received.T+5 || presented.W != 320 || presented.H != 180 {
 			t.Errorf("picture %d: received %+v, presented %+v", n, received, presented)
 		}
@@ -185,33 +208,43 @@ func checkTrace(t *testing.T, from, to string) {
 }
 
 type traceLine struct {
-	T     float64
-	Stage string
-	Call  string
-	Frame int64
-	RTP   uint32
-	W, H  int
+	T             float64
+	Stage         string
+	Call          string
+	Frame, Sample int64
+	RTP           uint32
+	W, H          int
 }
 
 // readTrace gives the lines of each stage by the picture's number.
-func readTrace(t *testing.T, dir string) map[string]map[int64]traceLine {
+func readTrace(t *testing.T, dir string) stages {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "trace.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	stages := map[string]map[int64]traceLine{}
+	all := stages{}
 	for line := range bytes.Lines(b) {
 		var l traceLine
 		if err := json.Unmarshal(line, &l); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if stages[l.Stage] == nil {
-			stages[l.Stage] = map[int64]traceLine{}
+		if all[l.Stage] == nil {
+			all[l.Stage] = map[int64][]traceLine{}
 		}
-		stages[l.Stage][l.Frame] = l
+		all[l.Stage][l.Frame] = append(all[l.Stage][l.Frame], l)
 	}
-	return stages
+	return all
+}
+
+// stages are a trace's lines by stage and picture.
+type stages map[string]map[int64][]traceLine
+
+func one(s stages, stage string, n int64) (traceLine, bool) {
+	if l := s[stage][n]; len(l) == 1 {
+		return l[0], true
+	}
+	return traceLine{}, false
 }
 
 // power is Goertzel's: the share of a frequency, 1 for a full-scale sine.

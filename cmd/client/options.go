@@ -48,6 +48,7 @@ type mediaOptions struct {
 	relayOnly                   bool
 	record                      string // y4m file or "-"
 	recordWidth, recordHeight   int
+	recordMicrophone            string // wav file
 	trace                       string // file of what happens to each picture
 }
 
@@ -72,6 +73,7 @@ func parse(command string, args []string) (*options, error) {
 	f.StringVar(&codecs, "codecs", "", "")
 	f.BoolVar(&o.media.relayOnly, "relay-only", false, "")
 	f.StringVar(&o.media.record, "record-video", "", "")
+	f.StringVar(&o.media.recordMicrophone, "record-microphone", "", "")
 	f.StringVar(&recordSize, "record-size", "", "")
 	f.DurationVar(&o.duration, "duration", 0, "")
 	f.StringVar(&o.events, "events", "", "")

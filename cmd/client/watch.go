@@ -11,17 +11,21 @@ import (
 type failing interface{ Failed() <-chan error }
 
 func watch(device any, failed func(error)) {
-	f, ok := device.(failing)
-	if !ok {
-		return
-	}
-	if ch := f.Failed(); ch != nil {
+	if ch := failedOf(device); ch != nil {
 		go func() {
 			if err, ok := <-ch; ok && err != nil {
 				failed(err)
 			}
 		}()
 	}
+}
+
+// failedOf gives nil for a device that cannot fail or was not started.
+func failedOf(device any) <-chan error {
+	if f, ok := device.(failing); ok {
+		return f.Failed()
+	}
+	return nil
 }
 
 type watchedVideo struct {

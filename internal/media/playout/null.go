@@ -8,12 +8,23 @@ import (
 )
 
 // Null is an AudioSink that nobody hears: it pulls at the pace of a device, so that everything before it works as always.
+// With a Name it stands for a file that a Recorder writes.
 type Null struct {
+	Name string // "": "None"
+
 	puller puller
 }
 
 // Label names the sink.
-func (n *Null) Label() string { return "None" }
+func (n *Null) Label() string {
+	if n.Name == "" {
+		return "None"
+	}
+	return n.Name
+}
+
+// Heard implements Timed.
+func (n *Null) Heard() time.Time { return n.puller.due }
 
 // Start begins.
 func (n *Null) Start(fill func(block []int16)) error { return n.puller.start(fill) }
@@ -24,12 +35,13 @@ func (n *Null) Close() error {
 	return nil
 }
 
-const catchUp = 2 * time.Second
+const catchUp = 100 * time.Millisecond // a sound card has no more in its buffers: it would have played silence
 
 // puller pulls a block every 10 ms by the clock. Deadlines are computed from the start, so nothing drifts; blocks that
-// were missed are pulled at once, unless the machine stood still for longer than catchUp.
+// were missed are pulled at once, those of longer ago than catchUp are left out.
 type puller struct {
 	block      [media.BlockSamples]int16
+	due        time.Time // of the block that is being pulled
 	stop, done chan struct{}
 	ending     sync.Once
 }
@@ -53,14 +65,14 @@ func (p *puller) close() {
 
 func (p *puller) run(pull func(block []int16)) {
 	defer close(p.done)
-	due := time.Now()
+	p.due = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		due = due.Add(blockTime)
-		wait := time.Until(due)
-		if wait < -catchUp {
-			due = time.Now()
+		p.due = p.due.Add(blockTime)
+		wait := time.Until(p.due)
+		if late := -wait - catchUp; late > 0 {
+			p.due = p.due.Add((late + blockTime - 1) / blockTime * blockTime)
 		}
 		timer.Reset(max(wait, 0))
 		select {

@@ -15,6 +15,12 @@ type Failing interface {
 	Failed() <-chan error
 }
 
+// Timed is what sinks implement that know when a block is heard.
+type Timed interface {
+	// Heard gives when the first sample of the block is heard that is being filled. To be called from within fill only.
+	Heard() time.Time
+}
+
 // ErrNoSpeaker is what OpenSpeaker gives when there is none of that name.
 var ErrNoSpeaker = errors.New("no speaker found")
 

@@ -2,6 +2,7 @@ package playout
 
 import (
 	"fmt"
+	"time"
 
 	"visavis.example/internal/media"
 	"visavis.example/internal/media/soundcard"
@@ -62,6 +63,9 @@ func (s *speaker) Failed() <-chan error {
 	}
 	return s.stream.Failed()
 }
+
+// Heard implements Timed: the block is behind those that the device holds already.
+func (s *speaker) Heard() time.Time { return time.Now().Add(soundcard.Ahead) }
 
 func (s *speaker) Start(fill func(block []int16)) error {
 	if s.stream != nil {

@@ -17,6 +17,9 @@ const (
 	periods      = 3 // 10-17 ms from speaker to microphone over PulseAudio, and no dropouts on a busy machine
 )
 
+// Ahead is how much sound a playback device holds when it asks for the next block.
+const Ahead = (periods - 1) * blockTime
+
 // handle is one open device with the connection it needs.
 type handle struct {
 	context *malgo.AllocatedContext
