@@ -41,6 +41,17 @@ func readNumber(h *rtp.Header, extension uint8) pictureNumber {
 	return pictureNumber{binary.BigEndian.Uint16(b), true}
 }
 
+// write puts it into a header that may still carry the last picture's.
+func (n pictureNumber) write(h *rtp.Header, extension uint8) {
+	switch {
+	case extension == 0:
+	case n.known:
+		_ = h.SetExtension(extension, binary.BigEndian.AppendUint16(nil, n.low)) // fails for ids that were not negotiated
+	case h.Extension:
+		_ = h.DelExtension(extension) // fails when it is not there
+	}
+}
+
 // pictureNumbers gives received pictures their numbers: the sender's where packets carry them, else one more than the
 // last. Whatever comes, a number is not negative and moves by at most 32768.
 type pictureNumbers struct {

@@ -21,6 +21,7 @@ type track struct {
 	writer webrtc.TrackLocalWriter
 	codec  webrtc.RTPCodecParameters
 	ssrc   uint32
+	number uint8 // id of the header extension with a picture's number, 0: not negotiated
 
 	// Of the one goroutine that sends.
 	header   rtp.Header
@@ -42,6 +43,7 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writer, t.codec, t.ssrc = c.WriteStream(), p, uint32(c.SSRC())
+	t.number = numberExtension(c.HeaderExtensions())
 	return p, nil
 }
 
@@ -84,7 +86,7 @@ var errNotBound = errors.New("track is not negotiated")
 // send writes one packet. It belongs to the pacer's goroutine.
 func (t *track) send(p *pacedPacket) error {
 	t.mu.Lock()
-	w, pt, ssrc := t.writer, uint8(t.codec.PayloadType), t.ssrc
+	w, pt, ssrc, number := t.writer, uint8(t.codec.PayloadType), t.ssrc, t.number
 	t.mu.Unlock()
 	if w == nil {
 		return errNotBound
@@ -95,6 +97,7 @@ func (t *track) send(p *pacedPacket) error {
 	t.header.Version, t.header.Marker, t.header.PayloadType = 2, p.marker, pt
 	t.header.SequenceNumber, t.header.Timestamp, t.header.SSRC = t.sequence, p.rtpTime, ssrc
 	t.sequence++
+	pictureNumber{uint16(p.meta.number), p.first}.write(&t.header, number)
 	_, err := w.WriteRTP(&t.header, p.payload)
 	return err
 }

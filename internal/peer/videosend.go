@@ -78,10 +78,10 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	}
 	v.pacer = newPacer(t.send, sound.send)
 	v.pacer.onDiscard = func() { v.keyAsked.Store(true) }
-	v.pacer.sent = func(p *pacedPacket, at time.Time) {
+	v.pacer.sent = func(p *pacedPacket, _ time.Time) { // the step's time is before that of the encoder's line
 		s.Trace.Frame(trace.Sent, trace.Picture{
 			Number: p.meta.number, RTP: p.rtpTime, Width: p.meta.width, Height: p.meta.height, Key: p.meta.key, Bytes: p.size,
-		}, at)
+		}, time.Now())
 	}
 	return v
 }

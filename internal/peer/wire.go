@@ -59,6 +59,7 @@ const (
 type sentStream struct {
 	write       interceptor.RTPWriter
 	extension   uint8 // id of the transport-wide number, 0: not negotiated
+	numbers     uint8 // id of the picture's number, 0: not negotiated
 	ssrc, rtx   uint32
 	rtxType     uint8
 	rtxSequence uint16
@@ -69,6 +70,7 @@ type sentStream struct {
 
 type keptPacket struct {
 	header  rtp.Header // without extensions
+	number  pictureNumber
 	payload []byte
 	kept    bool
 	resent  time.Time
@@ -86,7 +88,7 @@ func (f wireFactory) NewInterceptor(string) (interceptor.Interceptor, error) { r
 func (w *wire) BindLocalStream(info *interceptor.StreamInfo, write interceptor.RTPWriter) interceptor.RTPWriter {
 	s := &sentStream{
 		write: write, ssrc: info.SSRC, rtx: info.SSRCRetransmission, rtxType: info.PayloadTypeRetransmission,
-		extension: extensionID(info, sdp.TransportCCURI), budget: resendBurst,
+		extension: extensionID(info, sdp.TransportCCURI), numbers: extensionID(info, numberURI), budget: resendBurst,
 	}
 	if strings.HasPrefix(strings.ToLower(info.MimeType), "video/") {
 		s.history = make([]keptPacket, sendHistory)
@@ -158,7 +160,7 @@ func (w *wire) stampLocked(s *sentStream, h *rtp.Header, payload int) {
 	n := w.number
 	w.number++
 	if err := h.SetExtension(s.extension, binary.BigEndian.AppendUint16(nil, n)); err != nil {
-		return // the header is ours and has no other extension: cannot happen
+		return // the header is ours and has room for it: cannot happen
 	}
 	w.log[n%sendLog] = sentPacket{number: n, state: inFlight, size: size + transportOverhead, at: time.Now()}
 }
@@ -168,7 +170,7 @@ const transportOverhead = 8 + 20 + 10 + 8 // extension, IPv4, SRTP tag, UDP: wha
 func (s *sentStream) keep(h *rtp.Header, payload []byte) {
 	k := &s.history[h.SequenceNumber%sendHistory]
 	k.header, k.payload = plainHeader(h), append(k.payload[:0], payload...)
-	k.kept, k.resent = true, time.Time{}
+	k.kept, k.resent, k.number = true, time.Time{}, readNumber(h, s.numbers)
 }
 
 func plainHeader(h *rtp.Header) rtp.Header {
@@ -216,6 +218,7 @@ func (w *wire) resend(ssrc uint32, seq uint16, now time.Time, rtt time.Duration,
 		h.SSRC, h.PayloadType, h.SequenceNumber = s.rtx, s.rtxType, s.rtxSequence
 		s.rtxSequence++
 	}
+	k.number.write(&h, s.numbers)
 	w.stampLocked(s, &h, len(payload))
 	w.mu.Unlock()
 	w.resent.Add(1)
