@@ -309,6 +309,8 @@ func (l *link) gotEvent(e peer.Event) {
 		l.post(app.FirstVideo{Width: e.Width, Height: e.Height})
 	case peer.FirstAudio:
 		l.post(app.FirstAudio{})
+	case peer.VideoPaused:
+		l.post(app.VideoPaused{On: e.On})
 	case peer.DeviceFailed:
 		l.hands.put(func() { l.lost(e.Device, fmt.Errorf("%s: %w", e.Label, e.Err)) })
 	case peer.Stats:

@@ -44,7 +44,7 @@ func (a *App) switched(set func(*Call), tell func(Peer)) {
 // sendMedia tells the other what the switches say.
 func (a *App) sendMedia() {
 	c := a.snap.Call
-	m := signal.Media{Microphone: c.Microphone, Camera: c.Camera, Screen: c.Screen}
+	m := signal.Media{Microphone: c.Microphone, Camera: c.Camera, Screen: c.Screen, Paused: c.Paused}
 	a.ask(signal.Envelope{Method: signal.CallMedia, CallID: c.ID, Data: signal.Encode(m)}, nil)
 }
 
@@ -141,6 +141,12 @@ func (a *App) gotMedia(run *callRun, e MediaEvent) {
 		c.Quality = e.Quality
 		a.tellCall(Event{Event: "stats", Path: e.Path, Stats: statsOf(e.Quality)})
 		a.changed()
+	case VideoPaused:
+		if c.Paused != e.On {
+			c.Paused = e.On
+			a.changed()
+			a.sendMedia()
+		}
 	case MediaNotice:
 		a.notice(e.Text)
 	case MediaLacks:

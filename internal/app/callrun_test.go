@@ -277,6 +277,21 @@ func TestSwitches(t *testing.T) {
 		if len(said) != 2 || m.Microphone || !m.Screen || !m.Camera {
 			t.Errorf("%d said, last %+v", len(said), m)
 		}
+		r.media.say(VideoPaused{On: true})
+		r.media.say(VideoPaused{On: true}) // changes nothing
+		r.now()
+		said = r.server.said(signal.CallMedia)[before:]
+		if m, _ := signal.Decode[signal.Media](said[len(said)-1]); len(said) != 3 || !m.Paused || !m.Camera {
+			t.Errorf("paused: %d said, last %+v", len(said), m)
+		}
+		r.server.push(signal.CallMedia, signal.CodeMedia, r.now().Call.ID, signal.Media{Camera: true, Paused: true})
+		if s := r.now(); !s.Call.Paused || !s.Call.Peers.Paused {
+			t.Errorf("ours %v, theirs %v", s.Call.Paused, s.Call.Peers.Paused)
+		}
+		r.media.say(VideoPaused{})
+		if s := r.now(); s.Call.Paused {
+			t.Error("still paused")
+		}
 		r.media.say(MediaNotice{Text: "No camera found"})
 		r.media.say(MediaLacks{Camera: true})
 		if s := r.now(); s.Call.Camera || !slices.Contains(s.Notices, "No camera found") {

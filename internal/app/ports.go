@@ -96,6 +96,7 @@ type (
 		Quality
 		At time.Time
 	}
+	VideoPaused struct{ On bool }     // the line is too slow for our picture, or carries it again
 	MediaNotice struct{ Text string } // for people: "No camera found"
 	// MediaLacks says that a switch is on with no device behind it: the app turns it off, so that the other is not told
 	// of a picture or a sound that will not come. A MediaNotice says why.
@@ -106,6 +107,7 @@ func (LocalOffer) isMediaEvent()     {}
 func (LocalAnswer) isMediaEvent()    {}
 func (LocalCandidate) isMediaEvent() {}
 func (MediaUp) isMediaEvent()        {}
+func (VideoPaused) isMediaEvent()    {}
 func (MediaDown) isMediaEvent()      {}
 func (MediaFailed) isMediaEvent()    {}
 func (FirstVideo) isMediaEvent()     {}

@@ -75,6 +75,7 @@ type Call struct {
 	Microphone bool // our switches
 	Camera     bool
 	Screen     bool
+	Paused     bool         // the line is too slow for our picture
 	Peers      signal.Media // the other's switches
 
 	Quality Quality

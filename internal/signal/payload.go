@@ -255,11 +255,13 @@ func (c Candidate) Check() error {
 	return nil
 }
 
-// Media is the request and push of Call/Media: what the sender's switches say.
+// Media is the request and push of Call/Media: what the sender's switches say, and whether the line is too slow for the
+// picture, which then stands still.
 type Media struct {
 	Microphone bool `json:"microphone"`
 	Camera     bool `json:"camera"`
 	Screen     bool `json:"screen,omitempty"`
+	Paused     bool `json:"paused,omitempty"`
 }
 
 // Path is how media travels.

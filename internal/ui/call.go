@@ -28,6 +28,7 @@ type callPage struct {
 	self   *widget.SelfView
 	corner *corner
 	noPic  *noPicture
+	still  *fyne.Container // over the other's last picture: why it stands still
 	top    *callTitle
 	bar    *callBar
 	drawer *drawer
@@ -40,7 +41,7 @@ type callPage struct {
 }
 
 func newCallPage(w *window) *callPage {
-	p := &callPage{w: w, video: widget.NewVideo(), self: widget.NewSelfView(), noPic: newNoPicture()}
+	p := &callPage{w: w, video: widget.NewVideo(), self: widget.NewSelfView(), noPic: newNoPicture(), still: newStill()}
 	p.video.MaxCrop = mostCrop
 	p.video.OnFirst = p.pictures
 	p.corner = newCorner(p.self)
@@ -55,7 +56,7 @@ func newCallPage(w *window) *callPage {
 	p.area = container.New(widget.Layout{
 		Min:   func() fyne.Size { return fyne.NewSize(minWidth, minHeight) },
 		Place: p.place,
-	}, p.video, p.noPic.root, p.top.root, p.top.stats, p.self, p.bar.hint.root, p.bar.root)
+	}, p.video, p.noPic.root, p.still, p.top.root, p.top.stats, p.self, p.bar.hint.root, p.bar.root)
 	hover := widget.NewHover(p.area)
 	hover.OnMove = p.wake
 	hover.OnDoubleTap = p.fullScreen
@@ -79,6 +80,8 @@ func newCallPage(w *window) *callPage {
 func (p *callPage) place(s fyne.Size) {
 	widget.Place(p.video, 0, 0, s.Width, s.Height)
 	widget.Place(p.noPic.root, 0, 0, s.Width, s.Height)
+	m := p.still.MinSize()
+	widget.Place(p.still, max((s.Width-m.Width)/2, 0), (s.Height-m.Height)/2, min(m.Width, s.Width), m.Height)
 	edge := float32(20)
 	if s.Width < 640 {
 		edge = 12
@@ -123,6 +126,7 @@ func (p *callPage) pictures() {
 	theirs := p.c.HasPeer() && (p.c.Peers.Camera || p.c.Peers.Screen)
 	setVisible(p.video, theirs)
 	setVisible(p.noPic.root, !theirs || !p.video.HasPicture())
+	setVisible(p.still, theirs && p.c.Peers.Paused && p.c.Phase == call.Active && p.video.HasPicture())
 	p.video.SetSeen(theirs)
 	if p.c.Peers.Screen {
 		p.video.SetCrop(0) // text at the edges matters

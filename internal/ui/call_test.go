@@ -115,6 +115,28 @@ func TestPictureOrAvatar(t *testing.T) {
 	}
 }
 
+func TestPausedPictureSaysSo(t *testing.T) {
+	w, f := calling(t, 800, 600)
+	if w.call.still.Visible() || w.call.top.poorBox.Visible() {
+		t.Fatal("paused without being so")
+	}
+	f.set(func(s *app.Snapshot) { s.Call.Peers.Paused = true })
+	if !w.call.still.Visible() || !w.call.video.Visible() {
+		t.Error("no word on the last picture")
+	}
+	f.set(func(s *app.Snapshot) { s.Call.Peers.Camera = false })
+	if w.call.still.Visible() {
+		t.Error("a camera that is off is no slow line")
+	}
+	f.set(func(s *app.Snapshot) {
+		s.Call.Peers = signal.Media{Microphone: true, Camera: true}
+		s.Call.Paused, s.Call.Camera = true, true
+	})
+	if w.call.still.Visible() || !w.call.top.poorBox.Visible() || w.call.top.poor.Text() != "Your picture is paused" {
+		t.Error("no word on our own picture:", w.call.top.poor.Text())
+	}
+}
+
 func TestSharedScreenIsShownWhole(t *testing.T) {
 	w, f := calling(t, 800, 600)
 	if w.call.video.MaxCrop != mostCrop {

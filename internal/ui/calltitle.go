@@ -60,8 +60,15 @@ func (t *callTitle) toggleStats() {
 func (t *callTitle) show(c app.Call, now time.Time) {
 	name, state := nameOf(c.Peer), callState(c, now)
 	muted := c.Phase == call.Active && !c.Peers.Microphone
-	poor := c.Phase == call.Active && (c.Quality.LossPercent >= 8 || c.Quality.RTT >= 600*time.Millisecond)
+	paused := c.Phase == call.Active && c.Paused && (c.Camera || c.Screen)
+	poor := paused || c.Phase == call.Active && (c.Quality.LossPercent >= 8 || c.Quality.RTT >= 600*time.Millisecond)
 	same := t.name.Text() == name && len(t.state.Text()) == len(state) && t.mutedBox.Visible() == muted && t.poorBox.Visible() == poor
+	words := "Weak connection"
+	if paused {
+		words = "Your picture is paused"
+	}
+	same = same && t.poor.Text() == words
+	t.poor.SetText(words)
 	t.name.SetText(name)
 	t.state.SetText(state)
 	setVisible(t.mutedBox, muted)
@@ -143,6 +150,8 @@ func (n *noPicture) words(c app.Call) string {
 		return callState(c, time.Time{})
 	}
 	switch {
+	case (c.Peers.Camera || c.Peers.Screen) && c.Peers.Paused:
+		return pausedWords
 	case c.Peers.Camera || c.Peers.Screen:
 		return "The picture is on its way…"
 	case !c.Peers.Microphone:
@@ -151,6 +160,16 @@ func (n *noPicture) words(c app.Call) string {
 		return "You hear yourself, with a short delay"
 	}
 	return "Camera is off"
+}
+
+const pausedWords = "Picture paused: the line is too slow"
+
+// newStill is the word on a picture that stands still.
+func newStill() *fyne.Container {
+	text := widget.NewText(pausedWords, theme.Body, night(theme.ToneText))
+	c := container.NewStack(widget.NewPanel(theme.ToneGlass, canvas.RadiusMaximum), inset(18, 10, text))
+	c.Hide()
+	return c
 }
 
 // statLine is one line about the connection for those who want to know.

@@ -67,7 +67,7 @@ export const code = Object.freeze(/** @type {const} */ ({
 /** @typedef {{devices: number, device?: string, iceServers?: ICEServer[]}} Ringing */
 /** @typedef {{merged?: string, iceServers?: ICEServer[], peer?: User, video?: boolean}} Invited */
 /** @typedef {{video: boolean, iceServers: ICEServer[], device?: string}} Accepted */
-/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean}} Media */
+/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean, paused?: boolean}} Media */
 /** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null, device?: string}} Candidate */
 /** @typedef {'direct'|'relay'} Path */
 /**
@@ -116,7 +116,7 @@ const user = shape({id: text, name: text, kind: text, online: flag});
 const users = shape({users: maybe(list(user))});
 const line = shape({id: count, fromId: text, fromName: text, toId: maybe(text), text, sent: time});
 const ice = list(shape({urls: list(text), username: maybe(text), credential: maybe(text)}));
-const media = shape({microphone: flag, camera: flag, screen: maybe(flag)});
+const media = shape({microphone: flag, camera: flag, screen: maybe(flag), paused: maybe(flag)});
 const candidate = shape({candidate: text, sdpMid: maybe(text), sdpMLineIndex: maybe(count), device: maybe(text)});
 const description = shape({sdp, device: maybe(text), fresh: maybe(flag)});
 const record = shape({

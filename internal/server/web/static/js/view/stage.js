@@ -129,10 +129,12 @@ export function stageView(session, chat) {
         }
         attr(node, 'data-phase', state.phase);
         attr(node, 'data-picture', remote.videoWidth > 0 && (theirs.camera || Boolean(theirs.screen)));
+        const paused = Boolean(theirs.paused) && state.phase === 'active';
+        attr(node, 'data-paused', paused);
         attr(remote, 'aria-label', `Picture of ${peer.name}`);
         face.update(peer);
         setText(name, peer.name);
-        setText(status, state.phase === 'active' ? theirs.camera ? 'Waiting for the picture…' : 'Camera is off' : phaseWords(state, peer.name, calling.devices));
+        setText(status, state.phase === 'active' ? theirs.camera || theirs.screen ? paused ? 'Picture paused: the line is too slow' : 'Waiting for the picture…' : 'Camera is off' : phaseWords(state, peer.name, calling.devices));
         self.update(capture?.preview ?? null, !capture?.screen);
         shape();
         pill.update();
