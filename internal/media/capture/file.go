@@ -15,7 +15,8 @@ import (
 
 const unknownFPS = 30 // for y4m files that do not say
 
-// File is a VideoSource that plays a y4m file over and over.
+// File is a VideoSource that plays a y4m file over and over. Pictures are due by the clock, read before that, and numbered
+// by it: those that a standstill cost are left out of the film too, so that its motion keeps to the time.
 type File struct {
 	Path          string
 	Width, Height int     // the picture is scaled into it with black bars; 0: the file's own size
@@ -25,6 +26,8 @@ type File struct {
 	beat    *beat
 	failure *failure
 	in      *y4m.Reader
+	ahead   *media.Frame // the next picture; nil: not read yet
+	index   int64        // its number
 	closing sync.Once
 	closed  error
 	pool    media.Pool
@@ -66,8 +69,8 @@ func (v *File) Start(deliver func(*media.Frame)) error {
 	}
 	v.in, v.failure = in, newFailure()
 	v.beat = &beat{rate: fps, slack: time.Duration(float64(time.Second) / fps)}
-	v.beat.step = func(_ int64, due time.Time) bool {
-		err := v.next(due, deliver)
+	v.beat.step = func(n int64, due time.Time) bool {
+		err := v.next(n, due, deliver)
 		if err != nil {
 			v.failure.tell(fmt.Errorf("read %s: %w", v.Path, err))
 		}
@@ -77,16 +80,50 @@ func (v *File) Start(deliver func(*media.Frame)) error {
 	return nil
 }
 
-func (v *File) next(due time.Time, deliver func(*media.Frame)) error {
-	f := v.pool.Get(v.in.Width, v.in.Height)
-	defer func() { f.Release() }()
-	err := v.in.Next(f)
-	if errors.Is(err, io.EOF) {
-		if err = v.in.Rewind(); err == nil {
-			err = v.in.Next(f)
+// next delivers picture n and reads the one after it.
+func (v *File) next(n int64, due time.Time, deliver func(*media.Frame)) error {
+	if err := v.skipTo(n); err != nil {
+		return err
+	}
+	if err := v.readAhead(); err != nil {
+		return err
+	}
+	f := v.ahead
+	v.ahead, v.index = nil, n+1
+	f.Captured, f.Number = due, n
+	deliver(f)
+	f.Release()
+	return v.readAhead()
+}
+
+const maxSkip = 60 // pictures: a longer standstill may show
+
+// skipTo leaves out what would have been shown before picture n.
+func (v *File) skipTo(n int64) error {
+	if n <= v.index {
+		return nil
+	}
+	left := n - v.index
+	if v.ahead != nil {
+		v.drop()
+		left--
+	}
+	v.index = n
+	for range min(left, maxSkip) {
+		if err := v.looped(v.in.Skip); err != nil {
+			return err
 		}
 	}
-	if err != nil {
+	return nil
+}
+
+func (v *File) readAhead() error {
+	if v.ahead != nil {
+		return nil
+	}
+	f := v.pool.Get(v.in.Width, v.in.Height)
+	if err := v.looped(func() error { return v.in.Next(f) }); err != nil {
+		f.Release()
 		return err
 	}
 	if v.Width != 0 && (f.Width != v.Width&^1 || f.Height != v.Height&^1) {
@@ -95,9 +132,26 @@ func (v *File) next(due time.Time, deliver func(*media.Frame)) error {
 		f.Release()
 		f = s
 	}
-	f.Captured = due
-	deliver(f)
+	v.ahead = f
 	return nil
+}
+
+// looped reads on from the beginning after the end.
+func (v *File) looped(read func() error) error {
+	err := read()
+	if errors.Is(err, io.EOF) {
+		if err = v.in.Rewind(); err == nil {
+			err = read()
+		}
+	}
+	return err
+}
+
+func (v *File) drop() {
+	if v.ahead != nil {
+		v.ahead.Release()
+		v.ahead = nil
+	}
 }
 
 // Close ends delivery.
@@ -110,7 +164,10 @@ func (v *File) Close() error {
 	}
 	b.close()
 	v.failure.end()
-	v.closing.Do(func() { v.closed = v.in.Close() })
+	v.closing.Do(func() {
+		v.drop()
+		v.closed = v.in.Close()
+	})
 	return v.closed
 }
 

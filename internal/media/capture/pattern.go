@@ -48,7 +48,7 @@ func (p *Pattern) Start(deliver func(*media.Frame)) error {
 		f := p.pool.Get(w, h)
 		p.art.draw(f, float64(n)/fps)
 		media.DrawMarker(f, p.ID, uint16(n))
-		f.Captured = due
+		f.Captured, f.Number = due, n
 		deliver(f)
 		f.Release()
 		return true

@@ -372,3 +372,74 @@ func BenchmarkSpeech(b *testing.B) {
 		s.fill(block)
 	}
 }
+
+// Number, time and content of a file's pictures go together, also after a standstill, and over an hour.
+func TestFileKeepsToTheClock(t *testing.T) {
+	path := writeY4M(t, 320, 240, 5, 30000.0/1001)
+	synctest.Test(t, func(t *testing.T) {
+		begun, last, count := time.Now(), int64(-1), 0
+		v := &File{Path: path}
+		watchFor(t, v, 20*time.Second, func(f *media.Frame, at time.Time) {
+			due := begun.Add(time.Duration(float64(f.Number) * 1001 / 30000 * 1e9))
+			if d := f.Captured.Sub(due); d < -time.Microsecond || d > time.Microsecond {
+				t.Fatalf("picture %d is off by %v", f.Number, d)
+			}
+			if _, k, ok := media.ReadMarker(f); !ok || int64(k) != f.Number%5 {
+				t.Fatalf("picture %d shows %d", f.Number, k)
+			}
+			if f.Number <= last {
+				t.Fatalf("%d after %d", f.Number, last)
+			}
+			last = f.Number
+			if count++; count == 100 {
+				time.Sleep(777 * time.Millisecond)
+			}
+		})
+		if want := 600 - 23; last != 599 || count < want-1 || count > want+1 {
+			t.Errorf("%d pictures, the last is %d", count, last)
+		}
+		if out := v.pool.Out(); out != 0 {
+			t.Errorf("%d frames are still held", out)
+		}
+	})
+	small := writeY4M(t, 16, 16, 3, 30000.0/1001)
+	synctest.Test(t, func(t *testing.T) {
+		begun, last := time.Now(), time.Time{}
+		var n int64
+		watchFor(t, &File{Path: small}, time.Hour, func(f *media.Frame, _ time.Time) { last, n = f.Captured, f.Number })
+		if off := last.Sub(begun) - time.Duration(float64(n)*1001/30000*1e9); n != 107892 || off < -time.Microsecond || off > time.Microsecond {
+			t.Errorf("picture %d after an hour, off by %v", n, off)
+		}
+	})
+}
+
+// An hour of a file microphone: no block too many or too few, each at its time.
+func TestWAVDoesNotDrift(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.wav")
+	w, err := wav.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Write(make([]int16, 4800)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begun, blocks := time.Now(), 0
+		a := &WAV{Path: path}
+		err := a.Start(func(_ []int16, at time.Time) {
+			if due := begun.Add(time.Duration(blocks-1) * blockTime); !at.Equal(due) {
+				t.Errorf("block %d is of %v", blocks, at.Sub(begun))
+			}
+			if blocks++; blocks%1000 == 0 {
+				time.Sleep(35 * time.Millisecond) // the machine is busy
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour - blockTime/2)
+		if err := a.Close(); err != nil || blocks != 360_000 {
+			t.Errorf("%d blocks in an hour, %v", blocks, err)
+		}
+	})
+}

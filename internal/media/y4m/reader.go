@@ -85,6 +85,18 @@ func (r *Reader) Next(f *media.Frame) error {
 	return nil
 }
 
+// Skip leaves the next picture out. At the end it gives io.EOF.
+func (r *Reader) Skip() error {
+	if err := r.frameLine(); err != nil {
+		return err
+	}
+	cw, ch := (r.fileW+1)/2, (r.fileH+1)/2
+	if err := r.discard(r.fileW*r.fileH + 2*cw*ch); err != nil {
+		return endOfFile(err)
+	}
+	return nil
+}
+
 // Rewind goes back to the first picture.
 func (r *Reader) Rewind() error {
 	s, ok := r.in.(io.Seeker)
