@@ -10,6 +10,7 @@ import (
 type received struct {
 	sequence uint16
 	rtpTime  uint32
+	second   byte // of the RTP header: marker and payload type of the stream, also when it was resent
 	marker   bool
 	how      how
 	codec    codec
@@ -97,6 +98,9 @@ func (a *assembler) put(r received, now time.Time) {
 	}
 	if sequence > a.newest {
 		a.advance(sequence, r.rtpTime, now)
+		if r.how == recovered {
+			a.madeUnmissed()
+		}
 	} else {
 		a.fill(sequence, r.how, now)
 	}

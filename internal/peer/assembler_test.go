@@ -355,7 +355,7 @@ func FuzzAssembler(f *testing.F) {
 			if step == 127 {
 				sequence += 3000
 			}
-			a.put(received{sequence: sequence, rtpTime: uint32(step), marker: flags&64 != 0, how: how(flags>>7), codec: c, payload: payload}, now)
+			a.put(received{sequence: sequence, rtpTime: uint32(step), marker: flags&64 != 0, how: how(flags >> 7), codec: c, payload: payload}, now)
 			now = now.Add(7 * time.Millisecond)
 			for {
 				p, ok := a.take(now, 20*time.Millisecond)

@@ -78,6 +78,15 @@ func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 			return nil, fmt.Errorf("register %s: %w", c, err)
 		}
 	}
+	err = m.RegisterCodec(webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: mimeFEC, ClockRate: 90000, RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}},
+		},
+		PayloadType: payloadFEC,
+	}, webrtc.RTPCodecTypeVideo)
+	if err != nil {
+		return nil, fmt.Errorf("register redundancy: %w", err)
+	}
 	for _, uri := range []string{sdp.SDESMidURI, sdp.TransportCCURI} {
 		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
 			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, kind); err != nil {

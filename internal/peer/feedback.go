@@ -145,6 +145,7 @@ type bandwidth struct {
 	mu       sync.Mutex
 	e        *estimator
 	wire     *wire
+	line     *lossyLine
 	use      func(targetBps int)
 	precise  bool // transport-wide feedback comes: reports are not needed
 	arrivals []arrival
@@ -153,7 +154,7 @@ type bandwidth struct {
 
 func (b *bandwidth) start(s *Session) {
 	b.e = newEstimator(startTargetBps, minTargetBps, s.MaxBitrateBps)
-	b.wire, b.use = s.wire, s.videoOut.setTarget
+	b.wire, b.line, b.use = s.wire, s.videoOut.protect.line, s.videoOut.setTarget
 	b.set(b.e.targetBps())
 }
 
@@ -169,6 +170,7 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	defer b.mu.Unlock()
 	b.precise = true
 	b.arrivals = b.wire.gotFeedback(fb, b.arrivals)
+	b.line.saw(b.arrivals)
 	if len(b.arrivals) > 0 {
 		b.set(b.e.feedback(b.arrivals, now))
 	}

@@ -61,9 +61,10 @@ func (n *nacker) open(from, to int64, now time.Time) {
 type how uint8
 
 const (
-	byItself  how = iota
-	resent        // asked for, as RTX
-	recovered     // worked out from redundancy
+	byItself   how = iota
+	resent         // asked for, as RTX
+	recovered      // worked out from redundancy
+	redundancy     // which is not of the stream: payload is parity after its first two bytes, and sequence those
 )
 
 // fill takes a packet that was missing.
@@ -94,6 +95,13 @@ func (n *nacker) fill(sequence int64, h how, now time.Time) {
 		n.recovered++
 	}
 	n.bypass -= n.bypass * bypassWeight
+}
+
+// madeUnmissed counts a packet that was worked out before anything newer showed that it is missing.
+func (n *nacker) madeUnmissed() {
+	n.lost++
+	n.recovered++
+	n.share += (1 - n.share) * shareWeight
 }
 
 // gotTrip smooths as TCP does (RFC 6298).

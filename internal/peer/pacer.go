@@ -45,6 +45,7 @@ type pacedPacket struct {
 	payloadType uint8 // 0: what was negotiated for the track
 	marker      bool  // of a picture: its last packet
 	first       bool  // of a picture
+	parity      bool  // redundancy for the packets before it, of no picture
 	size        int   // of the whole picture, in bytes
 	meta        pictureMeta
 	payload     []byte

@@ -20,6 +20,7 @@ type track struct {
 	mu     sync.Mutex
 	writer webrtc.TrackLocalWriter
 	codec  webrtc.RTPCodecParameters
+	fec    uint8 // payload type of redundancy, 0: not negotiated
 	ssrc   uint32
 	number uint8 // id of the header extension with a picture's number, 0: not negotiated
 
@@ -42,7 +43,7 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.writer, t.codec, t.ssrc = c.WriteStream(), p, uint32(c.SSRC())
+	t.writer, t.codec, t.fec, t.ssrc = c.WriteStream(), p, fecType(c.CodecParameters()), uint32(c.SSRC())
 	t.number = numberExtension(c.HeaderExtensions())
 	return p, nil
 }

@@ -31,8 +31,10 @@ type videoReceiver struct {
 
 	mu     sync.Mutex
 	codecs map[uint8]codec // by payload type, RTX types too
+	rtx    map[uint8]uint8 // which payload type an RTX type repairs
 	ssrc   atomic.Uint32
 	number atomic.Uint32 // id of the header extension with the picture's number; 0: none
+	parity atomic.Uint32 // payload type of redundancy, 0: none
 	told   atomic.Bool   // the other side takes loss notifications
 
 	extra  atomicDuration // shown so much later than needed, for the sound's sake
@@ -82,7 +84,7 @@ func newVideoReceiver(s *Session) *videoReceiver {
 	return &videoReceiver{
 		sink: s.Video, log: s.log, rtt: s.rtt.load, sendRTCP: s.sendRTCP, firstSeen: func(w, h int) { s.emitLater(FirstVideo{w, h}) },
 		trace:   s.Trace,
-		packets: make(chan received, packetQueue), decode: newDecodeQueue(), codecs: map[uint8]codec{},
+		packets: make(chan received, packetQueue), decode: newDecodeQueue(), codecs: map[uint8]codec{}, rtx: map[uint8]uint8{},
 	}
 }
 
@@ -102,14 +104,23 @@ func (v *videoReceiver) setCodecs(list []webrtc.RTPCodecParameters) {
 	for _, p := range list {
 		if apt, ok := aptOf(p); ok && v.codecs[apt] != codecNone {
 			v.codecs[uint8(p.PayloadType)] = v.codecs[apt]
+			v.rtx[uint8(p.PayloadType)] = apt
 		}
 	}
+	v.parity.Store(uint32(fecType(list)))
 }
 
 func (v *videoReceiver) codec(payloadType uint8) codec {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.codecs[payloadType]
+}
+
+// repairs gives the payload type that an RTX one stands for.
+func (v *videoReceiver) repairs(payloadType uint8) uint8 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.rtx[payloadType]
 }
 
 // read feeds packets until the track ends.
@@ -126,23 +137,33 @@ func (v *videoReceiver) read(t *webrtc.TrackRemote) {
 	})
 }
 
-// gotRTX takes an unwrapped retransmission; the payload is the caller's.
+// gotRTX takes an unwrapped retransmission, or redundancy, which travels as such; the payload is the caller's.
 func (v *videoReceiver) gotRTX(payloadType uint8, p rtp.Packet) {
-	p.PayloadType = payloadType
+	if fec := uint8(v.parity.Load()); fec != 0 && payloadType == fec {
+		v.queue(received{sequence: p.SequenceNumber, how: redundancy, payload: append([]byte(nil), p.Payload...)})
+		return
+	}
+	p.PayloadType = v.repairs(payloadType)
 	v.put(p, resent)
 }
 
 func (v *videoReceiver) put(p rtp.Packet, h how) {
 	r := received{
-		sequence: p.SequenceNumber, rtpTime: p.Timestamp, marker: p.Marker, how: h,
+		sequence: p.SequenceNumber, rtpTime: p.Timestamp, second: p.PayloadType, marker: p.Marker, how: h,
 		codec: v.codec(p.PayloadType), number: readNumber(&p.Header, uint8(v.number.Load())), payload: append([]byte(nil), p.Payload...),
 	}
-	if r.codec == codecNone {
-		return
+	if r.marker {
+		r.second |= 0x80
 	}
+	if r.codec != codecNone {
+		v.queue(r)
+	}
+}
+
+func (v *videoReceiver) queue(r received) {
 	select {
 	case v.packets <- r:
-	default:
+	default: // it is asked for again
 	}
 }
 
@@ -150,6 +171,7 @@ func (v *videoReceiver) put(p rtp.Packet, h how) {
 type receiving struct {
 	v    *videoReceiver
 	a    assembler
+	mend mender
 	when timing
 	seen tracedPictures
 	seqs []uint16
@@ -159,7 +181,7 @@ const assembleEvery = 5 * time.Millisecond // while something is missing
 
 // run assembles until stop is closed.
 func (v *videoReceiver) run(stop <-chan struct{}) {
-	r := receiving{v: v}
+	r := receiving{v: v, mend: mender{codec: v.codec}}
 	timer := time.NewTimer(assembleEvery)
 	defer timer.Stop()
 	for {
@@ -185,16 +207,36 @@ func (v *videoReceiver) run(stop <-chan struct{}) {
 // take puts a packet and all that wait behind it: a burst is assembled once.
 func (r *receiving) take(p received) {
 	for {
-		r.a.put(p, time.Now())
-		if p.how == byItself {
-			r.v.count.received.Add(1)
-		}
+		r.put(p, time.Now())
 		select {
 		case p = <-r.v.packets:
 		default:
 			return
 		}
 	}
+}
+
+func (r *receiving) put(p received, now time.Time) {
+	var mended []received
+	switch {
+	case p.how == redundancy:
+		r.v.count.redundant.Add(1)
+		if parity, ok := parseParity(p.sequence, p.payload); ok {
+			mended = r.mend.gotParity(parity, now)
+		}
+	default:
+		r.a.put(p, now)
+		if p.how == byItself {
+			r.v.count.received.Add(1)
+		}
+		if r.v.parity.Load() != 0 {
+			mended = r.mend.gotPacket(p)
+		}
+	}
+	for _, m := range mended {
+		r.a.put(m, now)
+	}
+	r.a.redundant = r.mend.active(now)
 }
 
 // give hands the decoder what can be decoded.

@@ -24,6 +24,8 @@ type videoSender struct {
 	self          media.VideoSink
 	track         *track
 	pacer         *pacer
+	protect       *protector
+	wire          func() *wire
 	log           *slog.Logger
 	trace         *trace.Log
 
@@ -76,7 +78,9 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 		onPause: func(on bool) { s.emitLater(VideoPaused{on}) },
 		frames:  newSlot[*media.Frame](), cut: newPayloader(), start: time.Now(), rtpStart: rand.Uint32(),
 	}
-	v.pacer = newPacer(t.send, sound.send)
+	v.protect = newProtector(s)
+	v.wire = func() *wire { return s.wire }
+	v.pacer = newPacer(v.sendPaced, sound.send)
 	v.pacer.onDiscard = func() { v.keyAsked.Store(true) }
 	v.pacer.sent = func(p *pacedPacket, _ time.Time) { // the step's time is before that of the encoder's line
 		s.Trace.Frame(trace.Sent, trace.Picture{
@@ -221,7 +225,9 @@ func (v *videoSender) setTarget(bps int) {
 }
 
 // budget is what is left for pictures, in bits a second.
-func (v *videoSender) budget() int { return max(int(v.target.Load())-audioShareBps, minVideoBps) }
+func (v *videoSender) budget() int {
+	return max(v.protect.forPictures(int(v.target.Load())-audioShareBps), minVideoBps)
+}
 
 const (
 	audioShareBps = 50_000 // Opus at 32 kbit/s with its headers, and reports
