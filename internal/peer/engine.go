@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/sdp/v3"
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -184,9 +186,18 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	se.SetPrflxAcceptanceMinWait(300 * time.Millisecond)
 	se.SetDTLSRetransmissionInterval(200 * time.Millisecond) // the handshake should survive a lossy line
 	se.SetSRTPReplayProtectionWindow(1024)
+	network, err := s.openNetwork()
+	if err != nil {
+		return nil, fmt.Errorf("open network: %w", err)
+	}
+	if network != nil {
+		se.SetNet(network)
+	}
 	if s.network != nil {
-		se.SetNet(s.network)
 		se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	}
+	if s.Held {
+		holdBack(&se, s)
 	}
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r))
 	pc, err := api.NewPeerConnection(c)
@@ -195,6 +206,20 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	}
 	return pc, nil
 }
+
+// holdBack makes pion wait for the other's acceptance: paths that are shut until then are not given up, and a relay is as
+// good as any. Later it takes the direct path that the pathFinder has found.
+func holdBack(se *webrtc.SettingEngine, s *Session) {
+	se.SetICETimeouts(iceDisconnected, heldFailed, iceKeepAlive)
+	se.SetICEMaxBindingRequests(math.MaxUint16 - 1)
+	se.SetRelayAcceptanceMinWait(0)
+	se.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
+		return s.hold.gate.agrees(m.TransactionID)
+	})
+}
+
+// heldFailed is longer than it can ring and then connect.
+const heldFailed = 2 * time.Minute
 
 func relayWait(p webrtc.ICETransportPolicy) time.Duration {
 	if p == webrtc.ICETransportPolicyRelay {

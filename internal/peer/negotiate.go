@@ -21,12 +21,14 @@ type talk struct {
 	described  bool        // the other's description is there
 	early      []Candidate // came before it
 	candidates int
-	up         bool // Connected was said and nothing else since
+	theirs     []Candidate // that the other told; as many as candidates
+	up         bool        // Connected was said and nothing else since
 	relay      bool
 	wasUp      bool
 	over       bool // Failed was said
 	restart    *time.Timer
-	offered    bool // our offer waits for its answer
+	offered    bool         // our offer waits for its answer
+	beat       *time.Ticker // runs while something is looked for
 }
 
 // loop owns the negotiation: it runs what was posted, one after the other, until stop is closed.
@@ -34,6 +36,9 @@ func (s *Session) loop() {
 	defer close(s.looped)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	s.talk.beat = time.NewTicker(findEvery)
+	s.talk.beat.Stop()
+	defer s.talk.beat.Stop()
 	defer func() {
 		if s.talk.restart != nil {
 			s.talk.restart.Stop()
@@ -50,6 +55,8 @@ func (s *Session) loop() {
 			}
 		case now := <-second.C:
 			s.everySecond(&meter, now)
+		case now := <-s.talk.beat.C:
+			s.beat(now)
 		}
 	}
 }
@@ -59,12 +66,15 @@ func (s *Session) listen() {
 	s.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
 		if c != nil { // nil: there are no more
 			i := c.ToJSON()
-			s.emitLater(LocalCandidate{Candidate{i.Candidate, i.SDPMid, i.SDPMLineIndex}})
+			s.box.post(func() { s.gotLocalCandidate(Candidate{i.Candidate, i.SDPMid, i.SDPMLineIndex}) })
 		}
 	})
 	s.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {
 		// Several of these may run at once: what counts is the state when the loop looks.
 		s.box.post(s.connectionChanged)
+	})
+	s.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(func(*webrtc.ICECandidatePair) {
+		s.box.post(s.pathChanged)
 	})
 	s.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		s.box.post(func() { s.gotTrack(t, r) })
@@ -145,9 +155,9 @@ func (s *Session) sendOffer(restart bool) {
 		}
 		s.talk.offered = true
 		if restart {
-			s.talk.described, s.talk.candidates = false, 0 // candidates of the new path wait for its answer
+			s.talk.described, s.talk.candidates, s.talk.theirs = false, 0, nil // candidates of the new path wait for its answer
 		}
-		s.emit(Offer{offer.SDP})
+		s.emit(Offer{s.withheld(offer.SDP)})
 		return nil
 	})
 }
@@ -160,7 +170,7 @@ func (s *Session) gotOffer(sdp string) error {
 	if err := checkSDP(sdp); err != nil {
 		return err
 	}
-	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: sdp}); err != nil {
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: s.withheld(sdp)}); err != nil {
 		return fmt.Errorf("set offer: %w", err)
 	}
 	if err := s.refuseForeign(); err != nil {
@@ -173,7 +183,7 @@ func (s *Session) gotOffer(sdp string) error {
 	if err := s.pc.SetLocalDescription(answer); err != nil {
 		return fmt.Errorf("set own answer: %w", err)
 	}
-	s.emit(Answer{answer.SDP})
+	s.emit(Answer{s.withheld(answer.SDP)})
 	s.talk.candidates = 0
 	s.describe()
 	return nil
@@ -200,7 +210,7 @@ func (s *Session) gotAnswer(sdp string) error {
 	if err := checkSDP(sdp); err != nil {
 		return err
 	}
-	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp}); err != nil {
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: s.withheld(sdp)}); err != nil {
 		return fmt.Errorf("set answer: %w", err)
 	}
 	s.talk.offered = false
@@ -223,6 +233,11 @@ func (s *Session) gotCandidate(c Candidate) {
 		return
 	}
 	s.talk.candidates++
+	if _, relay := hideAddress(c.Candidate); s.hold.on && !relay {
+		return // not before accept
+	}
+	s.talk.theirs = append(s.talk.theirs, c)
+	s.tryDirect(c)
 	if !s.talk.described {
 		s.talk.early = append(s.talk.early, c)
 		return
@@ -244,10 +259,11 @@ func (s *Session) addCandidate(c Candidate) {
 
 // connectionChanged compares what pion says now with what we said last.
 func (s *Session) connectionChanged() {
-	if s.talk.over {
+	state := s.pc.ConnectionState()
+	if s.talk.over || s.hold.on && state != webrtc.PeerConnectionStateFailed {
 		return
 	}
-	switch state := s.pc.ConnectionState(); state {
+	switch state {
 	case webrtc.PeerConnectionStateConnected:
 		if s.talk.restart != nil {
 			s.talk.restart.Stop()
@@ -271,6 +287,14 @@ func (s *Session) connectionChanged() {
 			s.fail("No connection could be made to the other side.")
 		}
 	case webrtc.PeerConnectionStateUnknown, webrtc.PeerConnectionStateNew, webrtc.PeerConnectionStateConnecting, webrtc.PeerConnectionStateClosed:
+	}
+}
+
+// pathChanged says when media has moved between a direct path and a relay.
+func (s *Session) pathChanged() {
+	if relay := s.relayed(); s.talk.up && relay != s.talk.relay {
+		s.talk.relay = relay
+		s.emit(Connected{relay})
 	}
 }
 
@@ -304,6 +328,10 @@ func (s *Session) relayed() bool {
 
 // gotTrack takes the first track of each kind; more of them are ignored.
 func (s *Session) gotTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+	if s.hold.on {
+		s.hold.tracks = append(s.hold.tracks, func() { s.gotTrack(t, r) })
+		return
+	}
 	s.wg.Go(func() { s.drain(r) })
 	switch t.Kind() {
 	case webrtc.RTPCodecTypeVideo:

@@ -38,6 +38,7 @@ type Candidate struct {
 // but Close waits for anything; all are safe for concurrent use.
 type Session struct {
 	Offerer         bool // we make the offer
+	Held            bool // connect over relays only, and without media, until Release
 	ICEServers      []ICEServer
 	RelayOnly       bool     // use relay candidates only
 	IncludeLoopback bool     // offer 127.0.0.1 too: for two programs on one machine
@@ -79,6 +80,7 @@ type Session struct {
 	bandwidth bandwidth
 	muted     atomic.Bool
 	talk      talk // of the loop
+	hold      hold // of the loop
 }
 
 // DefaultCodecs is the order of preference when a Session names none.
@@ -151,6 +153,9 @@ func (s *Session) Start() error {
 	s.videoIn, s.audioIn = newVideoReceiver(s), newAudioReceiver(s)
 	s.wire = newWire(s.videoIn.gotRTX)
 	s.bandwidth.start(s)
+	if s.Held {
+		s.videoOut.warm()
+	}
 
 	pc, err := newConnection(s, s.wire, prefer)
 	if err != nil {

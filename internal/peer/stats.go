@@ -27,10 +27,7 @@ func (s *Session) everySecond(m *statsMeter, now time.Time) {
 			s.rtt.store(time.Duration(st.CurrentRoundTripTime * float64(time.Second)))
 		}
 	}
-	if relay := s.relayed(); relay != s.talk.relay {
-		s.talk.relay = relay
-		s.emit(Connected{relay})
-	}
+	s.pathChanged()
 	st, ok := s.measure(m, now)
 	if ok {
 		s.emit(st)

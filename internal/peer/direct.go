@@ -1,0 +1,244 @@
+package peer
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pion/stun/v4"
+)
+
+// pathFinder looks for a direct path beside the relayed one that media uses already. pion's agent checks nothing any more
+// once it has a path, and a restart would take that away, so these checks (RFC 8445 section 7.2.4) are ours. They also
+// open the way through either side's NAT. The controlling side nominates the path that answers first or soon after and
+// best; the other side's agent follows by itself, and ours when a check comes back by that path. It is pure but for the
+// paths it names: the loop sends what due gives.
+type pathFinder struct {
+	controlling bool
+	began       time.Time
+	paths       []*tried
+	first       time.Time   // when the first path answered
+	chosen      *packetPath // nominated
+	chosenAt    time.Time
+}
+
+// tried is one path.
+type tried struct {
+	packetPath
+	checks int
+	next   time.Time
+	rtt    time.Duration // 0: has not answered
+	given  bool          // up: it was nominated and nothing came of it
+	sent   map[[transactionIDSize]byte]time.Time
+}
+
+const (
+	findFor      = 10 * time.Second
+	findEvery    = 20 * time.Millisecond // between two checks: a slow line has other things to carry
+	betterWithin = 150 * time.Millisecond
+	nominateFor  = 2 * time.Second
+)
+
+// pauses between the checks of one path.
+var findPauses = []time.Duration{100, 200, 400, 800, 1500, 2500, 4000}
+
+func (f *pathFinder) add(p packetPath, now time.Time) {
+	if len(f.paths) >= maxPaths || slices.ContainsFunc(f.paths, func(t *tried) bool { return t.packetPath == p }) {
+		return
+	}
+	f.paths = append(f.paths, &tried{packetPath: p, next: now, sent: map[[transactionIDSize]byte]time.Time{}})
+}
+
+// over says whether there is nothing more to try.
+func (f *pathFinder) over(now time.Time) bool { return now.Sub(f.began) > findFor }
+
+// due gives a path to check now, and whether to nominate it; nil: none yet.
+func (f *pathFinder) due(now time.Time) (t *tried, nominate bool) {
+	f.choose(now)
+	for _, p := range f.paths {
+		mine := f.chosen != nil && *f.chosen == p.packetPath
+		if now.Before(p.next) || f.chosen != nil && !mine || p.given {
+			continue
+		}
+		pause := findPauses[min(p.checks, len(findPauses)-1)] * time.Millisecond
+		if mine {
+			pause = 50 * time.Millisecond
+		}
+		p.checks++
+		p.next = now.Add(pause)
+		return p, mine
+	}
+	return nil, false
+}
+
+// choose nominates the quickest of the paths that have answered.
+func (f *pathFinder) choose(now time.Time) {
+	if !f.controlling || f.first.IsZero() || now.Sub(f.first) < betterWithin {
+		return
+	}
+	if f.chosen != nil {
+		if now.Sub(f.chosenAt) < nominateFor {
+			return
+		}
+		for _, p := range f.paths {
+			p.given = p.given || p.packetPath == *f.chosen
+		}
+		f.chosen = nil
+	}
+	var best *tried
+	for _, p := range f.paths {
+		if p.rtt > 0 && !p.given && (best == nil || p.rtt < best.rtt) {
+			best = p
+		}
+	}
+	if best != nil {
+		f.chosen, f.chosenAt, best.next = &best.packetPath, now, now
+	}
+}
+
+// answered takes the answer to a check; a path must answer by itself (RFC 8445 section 7.2.5.2.1).
+func (f *pathFinder) answered(p packetPath, id [transactionIDSize]byte, now time.Time) {
+	for _, t := range f.paths {
+		at, ok := t.sent[id]
+		if t.packetPath != p || !ok {
+			continue
+		}
+		if f.first.IsZero() {
+			f.first = now
+		}
+		if rtt := max(now.Sub(at), 1); t.rtt == 0 || rtt < t.rtt {
+			t.rtt = rtt
+		}
+	}
+}
+
+// iceCredentials are of a description.
+func iceCredentials(sdp string) (ufrag, password string) {
+	for line := range strings.Lines(sdp) {
+		line = strings.TrimSpace(line)
+		if at, ok := strings.CutPrefix(line, "a=ice-ufrag:"); ok {
+			ufrag = at
+		} else if at, ok := strings.CutPrefix(line, "a=ice-pwd:"); ok {
+			password = at
+		}
+	}
+	return ufrag, password
+}
+
+// directAddress is where a candidate of the other's is reached without a relay; false for relays, TCP and .local names,
+// whose owner checks us.
+func directAddress(candidate string) (netip.AddrPort, bool) {
+	f := strings.Fields(candidate)
+	if len(f) < 8 || f[6] != "typ" || f[7] == "relay" || !strings.EqualFold(f[2], "udp") {
+		return netip.AddrPort{}, false
+	}
+	a, err := netip.ParseAddr(f[4])
+	port, perr := strconv.ParseUint(f[5], 10, 16)
+	if err != nil || perr != nil || port == 0 || a.IsMulticast() || a.IsUnspecified() {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(a.Unmap(), uint16(port)), true
+}
+
+// seekDirect begins to look for a direct path, if the relayed one stands: without it pion looks at all of them.
+func (s *Session) seekDirect() {
+	if s.RelayOnly || !s.talk.up || s.hold.gate == nil {
+		return
+	}
+	s.hold.direct = &pathFinder{controlling: s.Offerer, began: time.Now()}
+	for _, c := range s.talk.theirs {
+		s.tryDirect(c)
+	}
+	s.pulse()
+}
+
+// tryDirect tries a candidate of the other's from each of our sockets.
+func (s *Session) tryDirect(c Candidate) {
+	if s.hold.direct == nil {
+		return
+	}
+	to, ok := directAddress(c.Candidate)
+	if !ok {
+		return
+	}
+	for _, conn := range s.hold.gate.sockets() {
+		at, ok := conn.LocalAddr().(*net.UDPAddr)
+		if !ok || (at.IP.To4() != nil) != to.Addr().Is4() || at.IP.IsLoopback() != to.Addr().IsLoopback() && !at.IP.IsUnspecified() {
+			continue
+		}
+		s.hold.direct.add(packetPath{conn, to}, time.Now())
+	}
+}
+
+// findDirect is a beat of the search.
+func (s *Session) findDirect(now time.Time) {
+	f := s.hold.direct
+	if f == nil {
+		return
+	}
+	if f.over(now) || s.talk.over || !s.relayed() && s.talk.up {
+		s.hold.direct = nil
+		s.hold.gate.chosen.Store(nil)
+		return
+	}
+	t, nominate := f.due(now)
+	if f.chosen != nil {
+		s.hold.gate.chosen.Store(f.chosen)
+	}
+	if t == nil {
+		return
+	}
+	m, err := s.check(nominate)
+	if err != nil || !s.hold.gate.expects(m.TransactionID) {
+		return
+	}
+	t.sent[m.TransactionID] = now
+	_, _ = t.conn.WriteTo(m.Raw, net.UDPAddrFromAddrPort(t.to)) // one path less
+}
+
+// check makes an ICE check as pion's own are, with the credentials that the two agents have told each other.
+func (s *Session) check(nominate bool) (*stun.Message, error) {
+	local, remote := s.pc.CurrentLocalDescription(), s.pc.CurrentRemoteDescription()
+	if local == nil || remote == nil {
+		return nil, errNotBound
+	}
+	ours, _ := iceCredentials(local.SDP)
+	theirs, password := iceCredentials(remote.SDP)
+	role := stun.AttrICEControlled
+	if s.Offerer {
+		role = stun.AttrICEControlling
+	}
+	attributes := []stun.Setter{
+		stun.BindingRequest, stun.TransactionID, stun.NewUsername(theirs + ":" + ours),
+		stun.RawAttribute{Type: role, Value: []byte{0, 0, 0, 0, 0, 0, 0, 1}},
+		stun.RawAttribute{Type: stun.AttrPriority, Value: []byte{110, 0, 255, 255}}, // a peer-reflexive candidate's
+	}
+	if nominate {
+		attributes = append(attributes, stun.RawAttribute{Type: stun.AttrUseCandidate})
+	}
+	return stun.Build(append(attributes, stun.NewShortTermIntegrity(password), stun.Fingerprint)...)
+}
+
+// gotCheck is what the gate shows: somebody checks us by a path, or answers.
+func (s *Session) gotCheck(p packetPath, b []byte) {
+	f := s.hold.direct
+	if f == nil {
+		return
+	}
+	if stunType(b) == stunRequest { // pion looks whether it is good; a check of ours goes to the other's agent alone
+		f.add(p, time.Now())
+		return
+	}
+	m := &stun.Message{Raw: b}
+	remote := s.pc.CurrentRemoteDescription()
+	if remote == nil || m.Decode() != nil {
+		return
+	}
+	_, password := iceCredentials(remote.SDP)
+	if stun.NewShortTermIntegrity(password).Check(m) == nil {
+		f.answered(p, m.TransactionID, time.Now())
+	}
+}

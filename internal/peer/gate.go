@@ -1,0 +1,199 @@
+package peer
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/transport/v4"
+)
+
+// gate is the network of a connection that is made while it rings. Until it is opened, the sockets of our own addresses
+// ask STUN servers what they look like from outside, and send and take nothing else: pion would try them against the
+// other's relay. The sockets to TURN servers are not these and pass. Afterwards it shows ICE checks to the pathFinder,
+// which pion's agent has no place for.
+type gate struct {
+	transport.Net
+	got func(p packetPath, b []byte) // a check, or the answer to one of ours; borrows b and must not block
+
+	opened atomic.Bool
+	chosen atomic.Pointer[packetPath]              // pion is to use it
+	agreed atomic.Pointer[[transactionIDSize]byte] // of a check that came by the chosen path
+
+	mu    sync.Mutex
+	conns []*gateConn
+	ours  map[[transactionIDSize]byte]struct{} // checks whose answers are not pion's
+	told  map[packetPath]struct{}              // paths that a check has come by
+}
+
+const (
+	transactionIDSize = 12
+	maxPaths          = 24 // that are tried beside pion's
+	maxChecks         = 512
+)
+
+// packetPath is from one of our sockets to an address of the other's.
+type packetPath struct {
+	conn *gateConn
+	to   netip.AddrPort
+}
+
+// gateConn is one socket.
+type gateConn struct {
+	transport.UDPConn
+	gate *gate
+}
+
+func (g *gate) open() { g.opened.Store(true) }
+
+// ListenUDP implements transport.Net: pion opens host and server-reflexive candidates with it, and nothing else.
+func (g *gate) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := g.Net.ListenUDP(network, at)
+	if err != nil {
+		return nil, err
+	}
+	own := &gateConn{c, g}
+	g.mu.Lock()
+	g.conns = append(g.conns, own)
+	g.mu.Unlock()
+	return own, nil
+}
+
+// sockets gives those that are open.
+func (g *gate) sockets() []*gateConn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]*gateConn(nil), g.conns...)
+}
+
+// Close implements net.PacketConn.
+func (c *gateConn) Close() error {
+	c.gate.mu.Lock()
+	for i, o := range c.gate.conns {
+		if o == c {
+			c.gate.conns = append(c.gate.conns[:i], c.gate.conns[i+1:]...)
+			break
+		}
+	}
+	c.gate.mu.Unlock()
+	return c.UDPConn.Close()
+}
+
+// WriteTo implements net.PacketConn.
+func (c *gateConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	if !c.gate.opened.Load() && !(stunType(b) == stunRequest && !hasUsername(b)) {
+		return len(b), nil
+	}
+	return c.UDPConn.WriteTo(b, to)
+}
+
+// ReadFrom implements net.PacketConn.
+func (c *gateConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := c.UDPConn.ReadFrom(b)
+		if err != nil || !c.gate.keeps(c, b[:n], from) {
+			return n, from, err
+		}
+	}
+}
+
+// keeps says whether a packet is not for pion.
+func (g *gate) keeps(c *gateConn, b []byte, from net.Addr) bool {
+	kind := stunType(b)
+	if !g.opened.Load() {
+		return kind != stunSuccess && kind != stunError
+	}
+	if kind != stunRequest && kind != stunSuccess {
+		return false
+	}
+	udp, ok := from.(*net.UDPAddr)
+	if !ok {
+		return false
+	}
+	at := udp.AddrPort()
+	p := packetPath{c, netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}
+	id := [transactionIDSize]byte(b[8:20])
+	if kind == stunRequest {
+		if chosen := g.chosen.Load(); chosen != nil && *chosen == p {
+			g.agreed.Store(&id)
+		}
+		if g.isNews(p) {
+			g.got(p, b)
+		}
+		return false
+	}
+	g.mu.Lock()
+	_, mine := g.ours[id]
+	delete(g.ours, id)
+	g.mu.Unlock()
+	if mine {
+		g.got(p, b)
+	}
+	return mine
+}
+
+// isNews is true for the first check that comes by a path.
+func (g *gate) isNews(p packetPath) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, old := g.told[p]; old || len(g.told) >= maxPaths {
+		return false
+	}
+	if g.told == nil {
+		g.told = map[packetPath]struct{}{}
+	}
+	g.told[p] = struct{}{}
+	return true
+}
+
+// expects notes a check of ours.
+func (g *gate) expects(id [transactionIDSize]byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ours == nil {
+		g.ours = map[[transactionIDSize]byte]struct{}{}
+	}
+	if len(g.ours) >= maxChecks {
+		return false
+	}
+	g.ours[id] = struct{}{}
+	return true
+}
+
+// agrees is pion's question at each check that it has found good: whether to use this path from now on.
+func (g *gate) agrees(id [transactionIDSize]byte) bool {
+	agreed := g.agreed.Load()
+	return agreed != nil && *agreed == id
+}
+
+// STUN messages as far as they are told apart here (RFC 8489 section 5).
+const (
+	stunRequest  = 0x0001
+	stunSuccess  = 0x0101
+	stunError    = 0x0111
+	stunHeader   = 20
+	stunMagic    = 0x2112A442
+	stunUsername = 0x0006
+)
+
+// stunType gives 0 for what is not STUN.
+func stunType(b []byte) uint16 {
+	if len(b) < stunHeader || binary.BigEndian.Uint32(b[4:]) != stunMagic {
+		return 0
+	}
+	return binary.BigEndian.Uint16(b)
+}
+
+// hasUsername tells ICE's checks from questions to a STUN server.
+func hasUsername(b []byte) bool {
+	for b = b[stunHeader:]; len(b) >= 4; {
+		kind, size := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:])+3)&^3
+		if kind == stunUsername {
+			return true
+		}
+		b = b[min(4+size, len(b)):]
+	}
+	return false
+}

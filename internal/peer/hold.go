@@ -1,0 +1,123 @@
+package peer
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
+)
+
+// hold is what a Session keeps back while it is Held: the connection is made over relays only, says nobody's address,
+// sends no media and shows none. The loop owns it.
+type hold struct {
+	on        bool
+	gate      *gate
+	ours      []Candidate // not told yet
+	tracks    []func()    // begin to read what the other sends; pion keeps some of it meanwhile
+	direct    *pathFinder // after Release: looks for a direct path beside the relayed one
+}
+
+// Release ends Held: media flows, and direct candidates are told and tried while the relayed path is used. More than once
+// does nothing.
+func (s *Session) Release() {
+	s.init()
+	s.box.post(func() {
+		if !s.hold.on {
+			return
+		}
+		s.hold.on = false
+		s.hold.gate.open()
+		for _, start := range s.hold.tracks {
+			start()
+		}
+		s.connectionChanged() // media first
+		for _, c := range s.hold.ours {
+			s.emit(LocalCandidate{c})
+		}
+		s.hold.tracks, s.hold.ours = nil, nil
+		s.seekDirect()
+	})
+}
+
+// gotLocalCandidate tells a candidate of ours, or keeps it until Release.
+func (s *Session) gotLocalCandidate(c Candidate) {
+	if s.hold.on {
+		hidden, ok := hideAddress(c.Candidate)
+		if !ok {
+			s.hold.ours = append(s.hold.ours, c)
+			return
+		}
+		c.Candidate = hidden
+	}
+	s.emit(LocalCandidate{c})
+}
+
+// hideAddress takes our own address (raddr, RFC 8839 section 5.1) out of a relay candidate; false for the others, which
+// are that address.
+func hideAddress(candidate string) (string, bool) {
+	f := strings.Fields(candidate)
+	if len(f) < 8 || f[6] != "typ" || f[7] != "relay" {
+		return "", false
+	}
+	for i := 8; i+1 < len(f); i += 2 {
+		switch f[i] {
+		case "raddr":
+			f[i+1] = "0.0.0.0"
+		case "rport":
+			f[i+1] = "0"
+		}
+	}
+	return strings.Join(f, " "), true
+}
+
+// withheld is a description without candidates but relays, whose they may be: ours to tell, or the other's to use.
+func (s *Session) withheld(sdp string) string {
+	if !s.hold.on {
+		return sdp
+	}
+	var b strings.Builder
+	for line := range strings.Lines(sdp) {
+		if at, ok := strings.CutPrefix(line, "a=candidate:"); ok {
+			hidden, ok := hideAddress(strings.TrimSpace(at))
+			if !ok {
+				continue
+			}
+			line = "a=candidate:" + hidden + "\r\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// openNetwork gives the network to make connections in; nil: pion's own way.
+func (s *Session) openNetwork() (transport.Net, error) {
+	if !s.Held {
+		return s.network, nil
+	}
+	base := s.network
+	if base == nil {
+		std, err := stdnet.NewNet()
+		if err != nil {
+			return nil, err
+		}
+		base = std
+	}
+	s.hold.on = true
+	s.hold.gate = &gate{Net: base, got: func(p packetPath, b []byte) {
+		own := append([]byte(nil), b...)
+		s.box.post(func() { s.gotCheck(p, own) })
+	}}
+	return s.hold.gate, nil
+}
+
+// pulse begins the beats that end by themselves.
+func (s *Session) pulse() { s.talk.beat.Reset(findEvery) }
+
+// beat looks for what is looked for.
+func (s *Session) beat(now time.Time) {
+	s.findDirect(now)
+	if s.hold.direct == nil {
+		s.talk.beat.Stop()
+	}
+}

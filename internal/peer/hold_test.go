@@ -1,0 +1,204 @@
+package peer
+
+import (
+	"encoding/binary"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
+)
+
+// wiretap is a network that sorts what is sent: over TURN, and from our own addresses.
+type wiretap struct {
+	transport.Net
+	mu     sync.Mutex
+	media  int // RTP, by whatever way
+	checks int // ICE checks from our own addresses
+	direct int // anything else from there but questions to a STUN server
+	relay  int
+}
+
+func newWiretap(t *testing.T) *wiretap {
+	t.Helper()
+	n, err := stdnet.NewNet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &wiretap{Net: n}
+}
+
+type wiretapConn struct {
+	transport.UDPConn
+	wiretap *wiretap
+}
+
+func (c wiretapConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	c.wiretap.sent(b, true)
+	return c.UDPConn.WriteTo(b, to)
+}
+
+type wiretapPacketConn struct {
+	net.PacketConn
+	wiretap *wiretap
+}
+
+func (c wiretapPacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	c.wiretap.sent(b, false)
+	return c.PacketConn.WriteTo(b, to)
+}
+
+func (n *wiretap) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := n.Net.ListenUDP(network, at)
+	return wiretapConn{c, n}, err
+}
+
+func (n *wiretap) ListenPacket(network, at string) (net.PacketConn, error) {
+	c, err := n.Net.ListenPacket(network, at)
+	return wiretapPacketConn{c, n}, err
+}
+
+// sent reads a datagram: a STUN message, a Send indication or channel data of TURN (RFC 8656), or media.
+func (n *wiretap) sent(b []byte, own bool) {
+	isMedia := func(b []byte) bool { // and not RTCP (RFC 5761 section 4)
+		return len(b) > 12 && b[0]>>6 == 2 && (b[1]&0x7f < 64 || b[1]&0x7f >= 96)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case isMedia(b):
+		n.media++
+	case len(b) > 4 && b[0]>>6 == 1 && isMedia(b[4:]): // channel data
+		n.media++
+	case stunType(b) == 0x0016: // Send indication: its DATA attribute
+		for a := b[stunHeader:]; len(a) >= 4; {
+			size := int(binary.BigEndian.Uint16(a[2:]))
+			if binary.BigEndian.Uint16(a) == 0x0013 && isMedia(a[4:4+size]) {
+				n.media++
+			}
+			a = a[min(4+(size+3)&^3, len(a)):]
+		}
+	}
+	switch {
+	case !own:
+		n.relay++
+	case stunType(b) == stunRequest && hasUsername(b):
+		n.checks++
+	case stunType(b) != stunRequest:
+		n.direct++
+	}
+}
+
+func (n *wiretap) counts() (media, checks, direct, relay int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.media, n.checks, n.direct, n.relay
+}
+
+// heldPair is two sessions that ring: with devices open, which is the worst case, and a relay between them.
+func heldPair(t *testing.T, url string) (a, b *party, taps [2]*wiretap) {
+	t.Helper()
+	taps = [2]*wiretap{newWiretap(t), newWiretap(t)}
+	a, b = newPair(t, func(s *Session) {
+		s.Held = true
+		s.ICEServers = []ICEServer{{URLs: []string{"stun:" + strings.TrimSuffix(strings.TrimPrefix(url, "turn:"), "?transport=udp"), url}, Username: "u", Credential: "secret"}}
+	}, taps[0], taps[1])
+	call(t, a, b)
+	return a, b, taps
+}
+
+// ready says whether both ends of a held call are connected, which they tell nobody.
+func ready(p *party) bool { return p.pc.ConnectionState().String() == "connected" }
+
+func TestHeldSessionsConnectAndTellNothing(t *testing.T) {
+	udp, _ := newRelay(t)
+	a, b, taps := heldPair(t, udp)
+	eventually(t, "connected while it rings", func() bool { return ready(a) && ready(b) })
+	eventually(t, "the encoder is warm", func() bool { return a.videoOut.lastSize.Load() != 0 })
+	ringing := time.After(time.Second) // what would leave now must not
+	<-ringing
+	for i, p := range []*party{a, b} {
+		media, checks, direct, relay := taps[i].counts()
+		if media+checks+direct > 0 || relay == 0 {
+			t.Errorf("%d while it rings: %d media packets, %d checks and %d others from own addresses, %d to the relay", i, media, checks, direct, relay)
+		}
+		if has[Connected](p) || has[FirstVideo](p) || has[FirstAudio](p) {
+			t.Error("something was said to be there before accept")
+		}
+		p.mu.Lock()
+		for _, e := range p.events {
+			text := ""
+			switch e := e.(type) {
+			case LocalCandidate:
+				text = e.Candidate.Candidate
+				if !strings.Contains(text, "typ relay raddr 0.0.0.0 rport 0") {
+					t.Errorf("told while it rings: %s", text)
+				}
+			case Offer:
+				text = e.SDP
+			case Answer:
+				text = e.SDP
+			}
+			if strings.Contains(text, "typ host") || strings.Contains(text, "typ srflx") {
+				t.Errorf("told while it rings: %s", text)
+			}
+		}
+		p.mu.Unlock()
+	}
+
+	began := time.Now()
+	b.Release()
+	a.Release()
+	eventually(t, "pictures", func() bool { return has[FirstVideo](a) && has[FirstVideo](b) })
+	t.Logf("pictures on both sides %v after release", time.Since(began).Round(time.Millisecond))
+	flows(t, a, b)
+	eventually(t, "a direct path", func() bool {
+		x, _ := find[Connected](a)
+		y, _ := find[Connected](b)
+		return has[Connected](a) && has[Connected](b) && !x.Relay && !y.Relay
+	})
+	t.Logf("direct %v after release", time.Since(began).Round(time.Millisecond))
+	if a.eye.bad > 0 || has[Disconnected](a) || has[Disconnected](b) {
+		t.Errorf("the move was seen: %d bad pictures", a.eye.bad)
+	}
+	seen := b.eye.present.Load()
+	eventually(t, "pictures go on", func() bool { return b.eye.present.Load() > seen+20 })
+}
+
+// Without a relay the early connection does not come to be; after accept the direct paths are found as ever.
+func TestHeldSessionsWithoutARelay(t *testing.T) {
+	a, b, _ := heldPair(t, "turn:127.0.0.1:9?transport=udp")
+	eventually(t, "offer and answer", func() bool { return has[Offer](a) && has[Answer](b) })
+	began := time.Now()
+	a.Release()
+	b.Release()
+	eventually(t, "connected", func() bool { return has[Connected](a) && has[Connected](b) })
+	t.Logf("connected %v after release", time.Since(began).Round(time.Millisecond))
+	flows(t, a, b)
+	if c, _ := find[Connected](a); c.Relay {
+		t.Error("relayed")
+	}
+}
+
+// One side accepts long before the other hears of it: what it sends meanwhile is neither shown nor lost.
+func TestEarlyMediaWaits(t *testing.T) {
+	udp, _ := newRelay(t)
+	a, b, _ := heldPair(t, udp)
+	eventually(t, "connected while it rings", func() bool { return ready(a) && ready(b) })
+	b.Release()
+	eventually(t, "b sends", func() bool { return b.videoOut.count.frames.Load() > 5 })
+	if has[FirstVideo](a) || a.eye.present.Load() > 0 || a.videoOut.count.frames.Load() > 0 {
+		t.Error("a shows or sends something before it knows of the accept")
+	}
+	began := time.Now()
+	a.Release()
+	eventually(t, "a sees", func() bool { return has[FirstVideo](a) })
+	t.Logf("first picture %v after release", time.Since(began).Round(time.Millisecond))
+	if n := b.videoOut.count.keys.Load(); n > 2 {
+		t.Errorf("%d key frames", n)
+	}
+	flows(t, a, b)
+}
