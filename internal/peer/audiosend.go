@@ -135,6 +135,7 @@ func durationOf(samples int64) time.Duration {
 
 func (a *audioSender) packet() {
 	rtpTime := a.rtpTime
+	a.track.clock.set(rtpTime, a.began.Add(durationOf(a.samples-opus.FrameSamples)))
 	a.rtpTime += opus.FrameSamples
 	if !a.open.Load() {
 		a.talking = false

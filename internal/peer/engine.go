@@ -132,9 +132,10 @@ func registerVideo(m *webrtc.MediaEngine, c codec) error {
 // pion's transport-wide feedback. Left out on purpose: pion's nack generator and responder (they know no round trip,
 // and resend what two requests name twice), its pacers (audio waits behind video) and its per-packet statistics (our
 // own counters say the same).
-func interceptors(w *wire, log pionLog) (*interceptor.Registry, error) {
+func interceptors(w *wire, reports *trueReports, log pionLog) (*interceptor.Registry, error) {
 	r := &interceptor.Registry{}
 	r.Add(wireFactory{w})
+	r.Add(reports) // before those who make them
 	receiver, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(log))
 	if err != nil {
 		return nil, fmt.Errorf("receiver reports: %w", err)
@@ -170,7 +171,7 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 		return nil, err
 	}
 	plog := pionLog{s.log}
-	r, err := interceptors(w, plog)
+	r, err := interceptors(w, &trueReports{tracks: []*track{s.audioOut.track, s.videoOut.track}, now: time.Now}, plog)
 	if err != nil {
 		return nil, err
 	}

@@ -86,6 +86,7 @@ func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
 	case *rtcp.ReceiverReport:
 		s.gotReports(p.Reports, now)
 	case *rtcp.SenderReport:
+		s.lips.got(p)
 		s.gotReports(p.Reports, now)
 	}
 }

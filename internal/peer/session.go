@@ -76,6 +76,7 @@ type Session struct {
 	audioOut  *audioSender
 	videoIn   *videoReceiver
 	audioIn   *audioReceiver
+	lips      *lips
 	rtt       atomicDuration
 	bandwidth bandwidth
 	muted     atomic.Bool
@@ -151,6 +152,7 @@ func (s *Session) Start() error {
 	s.audioOut.send = s.videoOut.pacer.putSound
 	s.audioOut.muted.Store(s.muted.Load())
 	s.videoIn, s.audioIn = newVideoReceiver(s), newAudioReceiver(s)
+	s.lips = newLips(s.audioIn, s.videoIn)
 	s.wire = newWire(s.videoIn.gotRTX)
 	s.bandwidth.start(s)
 	if s.Held {
@@ -179,6 +181,7 @@ func (s *Session) Start() error {
 	s.wg.Go(func() { s.videoIn.run(s.stop) })
 	s.wg.Go(func() { s.videoIn.runDecoder(s.stop) })
 	s.wg.Go(func() { s.audioIn.run(s.stop) })
+	s.wg.Go(func() { s.lips.run(s.stop) })
 	if s.Offerer {
 		s.box.post(func() { s.sendOffer(false) })
 	}

@@ -24,6 +24,8 @@ type track struct {
 	ssrc   uint32
 	number uint8 // id of the header extension with a picture's number, 0: not negotiated
 
+	clock captureClock // for reports
+
 	// Of the one goroutine that sends.
 	header   rtp.Header
 	sequence uint16
@@ -31,7 +33,11 @@ type track struct {
 
 func newTrack(kind webrtc.RTPCodecType, stream string, accepts func([]webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool)) *track {
 	// A low first number keeps the roll-over counter of SRTP (RFC 3711) simple for those who join late.
-	return &track{kind: kind, id: kind.String(), stream: stream, accepts: accepts, sequence: uint16(rand.Uint32()) & 0x7fff}
+	t := &track{kind: kind, id: kind.String(), stream: stream, accepts: accepts, sequence: uint16(rand.Uint32()) & 0x7fff}
+	if t.clock.rate = 90000; kind == webrtc.RTPCodecTypeAudio {
+		t.clock.rate = 48000
+	}
+	return t
 }
 
 // Bind implements webrtc.TrackLocal. Without a common codec the track stays silent, and the rest of the call goes on:

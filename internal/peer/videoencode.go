@@ -54,6 +54,7 @@ func (v *videoSender) encode(f *media.Frame) {
 		return
 	}
 	rtpTime := v.rtpStart + uint32(pts)
+	v.track.clock.set(rtpTime, captured)
 	v.trace.Frame(trace.Encoded, trace.Picture{
 		Number: f.Number, RTP: rtpTime, Width: sized.Width, Height: sized.Height, Key: isKey, Bytes: len(packet),
 	}, time.Now())
