@@ -20,16 +20,17 @@ var may = map[string][]string{
 	"internal/signal":  {},
 	"internal/call":    {},
 	"internal/media":   {},
+	"internal/report":  {},
 	"assets":           {},
-	"internal/peer":    {"internal/media"},
-	"internal/app":     {"internal/signal", "internal/call"},
+	"internal/peer":    {"internal/media", "internal/report"},
+	"internal/app":     {"internal/signal", "internal/call", "internal/report"},
 	"internal/ui":      {"internal/app", "internal/call", "internal/signal", "assets"}, // value types of Snapshot
 	"internal/server":  {"internal/signal"},
 	"internal/testkit": {"internal/signal", "internal/call", "internal/media", "internal/peer", "internal/app", "internal/server"},
 	"internal/e2e":     {"internal/testkit", "internal/signal", "internal/media"},
 	"internal/demo":    {"internal/testkit"},
 	"internal/bench":   {"internal/testkit"},
-	"cmd/client":       {"internal/app", "internal/ui", "internal/peer", "internal/media", "internal/signal", "internal/call", "assets"},
+	"cmd/client":       {"internal/app", "internal/ui", "internal/peer", "internal/media", "internal/signal", "internal/call", "internal/report", "assets"},
 	"cmd/server":       {"internal/server"},
 }
 

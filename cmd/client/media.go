@@ -314,7 +314,7 @@ func (l *link) gotEvent(e peer.Event) {
 	case peer.DeviceFailed:
 		l.hands.put(func() { l.lost(e.Device, fmt.Errorf("%s: %w", e.Label, e.Err)) })
 	case peer.Stats:
-		l.post(app.MediaStats{At: e.At, Quality: quality(e)})
+		l.post(app.MediaStats{At: e.At, Quality: quality(e), Report: e.Report})
 	}
 }
 

@@ -139,7 +139,7 @@ func (a *App) gotMedia(run *callRun, e MediaEvent) {
 			e.Path = c.Quality.Path
 		}
 		c.Quality = e.Quality
-		a.tellCall(Event{Event: "stats", Path: e.Path, Stats: statsOf(e.Quality)})
+		a.tellCall(Event{Event: "stats", Path: e.Path, Stats: statsOf(e.Quality, &e.Report)})
 		a.changed()
 	case VideoPaused:
 		if c.Paused != e.On {

@@ -3,6 +3,7 @@ package app
 import (
 	"time"
 
+	"visavis.example/internal/report"
 	"visavis.example/internal/signal"
 )
 
@@ -26,7 +27,8 @@ type Event struct {
 }
 
 // Stats are a second's measurements, under the names of W3C webrtc-stats where it has one. What is not said to be sent is
-// about what was received.
+// about what was received. The call's totals follow in the same object; Report has all of it, stream by stream, as a
+// browser's getStats would list it.
 type Stats struct {
 	FramesPerSecond      float64 `json:"framesPerSecond"`
 	FrameWidth           int     `json:"frameWidth"` // pixels
@@ -39,6 +41,8 @@ type Stats struct {
 	SendKbps             int     `json:"sendKbps"`
 	CurrentRoundTripTime float64 `json:"currentRoundTripTime"` // seconds
 	Codec                string  `json:"codec,omitempty"`      // of the picture
+	report.Totals
+	Report []any `json:"report"`
 }
 
 // tell hands an event out, with the time and, unless they are set, the current call and the other's name.
@@ -57,11 +61,12 @@ func (a *App) tellCall(e Event) {
 	a.tell(e)
 }
 
-func statsOf(q Quality) *Stats {
+func statsOf(q Quality, r *report.Report) *Stats {
 	return &Stats{
 		FramesPerSecond: q.ReceiveFPS, FrameWidth: q.ReceiveSize[0], FrameHeight: q.ReceiveSize[1],
 		ReceiveKbps: q.ReceiveKbps, LossPercent: q.LossPercent,
 		SendFramesPerSecond: q.SendFPS, SendFrameWidth: q.SendSize[0], SendFrameHeight: q.SendSize[1], SendKbps: q.SendKbps,
 		CurrentRoundTripTime: q.RTT.Seconds(), Codec: q.VideoCodec,
+		Totals: r.Totals(), Report: r.Objects(),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"visavis.example/internal/report"
 	"visavis.example/internal/signal"
 )
 
@@ -94,7 +95,8 @@ type (
 	FirstAudio     struct{}                    // first remote sound played
 	MediaStats     struct {
 		Quality
-		At time.Time
+		At     time.Time
+		Report report.Report
 	}
 	VideoPaused struct{ On bool }     // the line is too slow for our picture, or carries it again
 	MediaNotice struct{ Text string } // for people: "No camera found"

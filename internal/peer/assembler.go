@@ -56,6 +56,7 @@ type assembler struct {
 
 	// Totals.
 	dropped, keysAsked, keys, jumps int
+	refused                         int // packets: no payload, too late, or there already
 }
 
 type cell struct {
@@ -86,14 +87,17 @@ const (
 func (a *assembler) put(r received, now time.Time) {
 	p, ok := depayload(r.codec, r.payload)
 	if !ok {
+		a.refused++
 		return
 	}
 	sequence, ok := a.unwrap(r.sequence, r.how, now)
 	if !ok || sequence < a.next {
+		a.refused++
 		return
 	}
 	c := &a.ring[sequence&(ringSize-1)]
 	if c.full && c.sequence == sequence {
+		a.refused++
 		return
 	}
 	if sequence > a.newest {

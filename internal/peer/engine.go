@@ -128,12 +128,13 @@ func registerVideo(m *webrtc.MediaEngine, c codec) error {
 	}, webrtc.RTPCodecTypeVideo)
 }
 
-// interceptors are our wire (transport-wide numbers, retransmissions) next to the network, then pion's reports and
+// interceptors are our meter next to the network, our wire (transport-wide numbers, retransmissions), then pion's reports and
 // pion's transport-wide feedback. Left out on purpose: pion's nack generator and responder (they know no round trip,
 // and resend what two requests name twice), its pacers (audio waits behind video) and its per-packet statistics (our
 // own counters say the same).
-func interceptors(w *wire, reports *trueReports, log pionLog) (*interceptor.Registry, error) {
+func interceptors(w *wire, m *meter, reports *trueReports, log pionLog) (*interceptor.Registry, error) {
 	r := &interceptor.Registry{}
+	r.Add(meterFactory{m})
 	r.Add(wireFactory{w})
 	r.Add(reports) // before those who make them
 	receiver, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(log))
@@ -171,7 +172,8 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 		return nil, err
 	}
 	plog := pionLog{s.log}
-	r, err := interceptors(w, &trueReports{tracks: []*track{s.audioOut.track, s.videoOut.track}, now: time.Now}, plog)
+	reports := &trueReports{tracks: []*track{s.audioOut.track, s.videoOut.track}, now: time.Now}
+	r, err := interceptors(w, &s.meter, reports, plog)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,10 @@
 package peer
 
-import "time"
+import (
+	"time"
+
+	"visavis.example/internal/report"
+)
 
 // Event is something a Session has to say. Events come in order, from one goroutine, and none after Close returned.
 type Event interface{ isEvent() }
@@ -70,6 +74,8 @@ type Stats struct {
 	FramesDropped      int // received and never shown: too late, or their reference was lost
 	PacketsRepaired    int // received only after asking again
 	AudioConcealed     int // 20 ms packets of sound that had to be made up
+
+	Report report.Report // the whole of it
 }
 
 func (Offer) isEvent()          {}

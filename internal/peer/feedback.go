@@ -68,14 +68,17 @@ func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
 	case *rtcp.TransportLayerCC:
 		s.bandwidth.gotFeedback(p, now)
 	case *rtcp.TransportLayerNack:
+		s.asked.gotNACK(s, p.MediaSSRC)
 		s.wire.gotNACK(p, now, s.rtt.load(), s.bandwidth.target())
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == s.videoOut.track.source() {
+			s.asked.pli.Add(1)
 			s.videoOut.keyAsked.Store(true)
 		}
 	case *rtcp.FullIntraRequest:
 		for _, f := range p.FIR {
 			if f.SSRC == s.videoOut.track.source() {
+				s.asked.fir.Add(1)
 				s.videoOut.keyAsked.Store(true)
 			}
 		}

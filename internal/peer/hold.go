@@ -11,11 +11,11 @@ import (
 // hold is what a Session keeps back while it is Held: the connection is made over relays only, says nobody's address,
 // sends no media and shows none. The loop owns it.
 type hold struct {
-	on        bool
-	gate      *gate
-	ours      []Candidate // not told yet
-	tracks    []func()    // begin to read what the other sends; pion keeps some of it meanwhile
-	direct    *pathFinder // after Release: looks for a direct path beside the relayed one
+	on     bool
+	gate   *gate
+	ours   []Candidate // not told yet
+	tracks []func()    // begin to read what the other sends; pion keeps some of it meanwhile
+	direct *pathFinder // after Release: looks for a direct path beside the relayed one
 }
 
 // Release ends Held: media flows, and direct candidates are told and tried while the relayed path is used. More than once

@@ -72,6 +72,9 @@ type Session struct {
 
 	pc        *webrtc.PeerConnection
 	wire      *wire
+	meter     meter
+	asked     askedCount
+	limits    limits // of the loop
 	videoOut  *videoSender
 	audioOut  *audioSender
 	videoIn   *videoReceiver

@@ -55,13 +55,14 @@ func (s *Session) measure(m *statsMeter, now time.Time) (Stats, bool) {
 		}
 		m.lossPercent += (percent - m.lossPercent) / 3
 	}
+	sendFPS, receiveFPS := rate(m.framesSent, before.framesSent), rate(m.shown, before.shown)
 	return Stats{
 		At: now, Relay: s.talk.relay, RTT: s.rtt.load(),
 		LossPercent: m.lossPercent, SendLossPercent: 100 * s.bandwidth.loss(),
 		SendKbps:    int(rate(m.sentBytes, before.sentBytes) * 8 / 1000),
 		ReceiveKbps: int(rate(m.gotBytes, before.gotBytes) * 8 / 1000),
 		TargetKbps:  s.bandwidth.target() / 1000,
-		SendFPS:     rate(m.framesSent, before.framesSent), ReceiveFPS: rate(m.shown, before.shown),
+		SendFPS:     sendFPS, ReceiveFPS: receiveFPS,
 		SendSize:    [2]int{int(out.width.Load()), int(out.height.Load())},
 		ReceiveSize: [2]int{int(in.width.Load()), int(in.height.Load())},
 		SendCodec:   loadCodec(&out.codec), ReceiveCodec: loadCodec(&in.codec),
@@ -71,6 +72,7 @@ func (s *Session) measure(m *statsMeter, now time.Time) (Stats, bool) {
 		FramesDropped:   int(in.unshown.Load() + in.unassembled.Load()),
 		PacketsRepaired: int(in.repaired.Load()),
 		AudioConcealed:  int(s.audioIn.count.concealed.Load()),
+		Report:          s.report(now, sendFPS, receiveFPS),
 	}, true
 }
 

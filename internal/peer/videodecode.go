@@ -120,6 +120,10 @@ func (d *decoder) present(f *media.Frame, about trace.Picture) {
 	if frozen := d.freeze.shown(now); frozen > 0 {
 		count.freezes.Add(1)
 		count.frozen.Add(int64(frozen))
+		if frozen >= longPause {
+			count.pauses.Add(1)
+			count.paused.Add(int64(frozen))
+		}
 	}
 	d.v.played.store(about.RTP, now)
 	if d.v.sink != nil {
@@ -158,6 +162,8 @@ func (d *decoder) ready(p timedPicture) bool {
 	d.v.count.codec.Store(p.codec)
 	return true
 }
+
+const longPause = 5 * time.Second // W3C's pauseCount
 
 // freezes finds pauses between shown pictures as W3C's freezeCount does: longer than three times the usual, and than
 // 150 ms more than it.

@@ -36,6 +36,8 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.ladder.encoded(took, now)
 	v.sayLadder(budget, now)
 	v.count.encodeTime.Store(int64(v.ladder.cost))
+	v.count.encodeTotal.Add(int64(took))
+	v.count.limit.Store(int32(v.ladder.limitation()))
 	v.count.speed.Store(int64(v.ladder.effort()))
 	if err != nil {
 		if !v.warned {

@@ -47,11 +47,13 @@ type videoReceiveCount struct {
 	shown, repaired, keysAsked atomic.Int64
 	unshown, unassembled       atomic.Int64 // pictures that the decoder and the assembler dropped
 	received, lost             atomic.Int64 // packets, before repair
+	malformed, refused         atomic.Int64 // packets that were thrown away: by the reader, by the assembler
 	recovered, redundant       atomic.Int64 // packets made of redundancy; packets of redundancy received
 	nacks                      atomic.Int64 // requests sent, however many packets each asks for
 	assembled                  atomic.Int64 // whole pictures received
 	decoded, keysDecoded       atomic.Int64
 	freezes, frozen            atomic.Int64 // how many; nanoseconds in all
+	pauses, paused             atomic.Int64 // of them, those of longPause and more
 	waited, waitedOf           atomic.Int64 // nanoseconds from a picture's first packet to its decoding, all added; of how many
 	width, height              atomic.Int64
 	decodeTime, decodeTotal    atomic.Int64 // nanoseconds, smoothed; all added
@@ -131,9 +133,11 @@ func (v *videoReceiver) read(t *webrtc.TrackRemote) {
 			return // came through gotRTX already
 		}
 		var p rtp.Packet
-		if p.Unmarshal(b) == nil {
-			v.put(p, byItself)
+		if p.Unmarshal(b) != nil {
+			v.count.malformed.Add(1)
+			return
 		}
+		v.put(p, byItself)
 	})
 }
 
@@ -155,15 +159,18 @@ func (v *videoReceiver) put(p rtp.Packet, h how) {
 	if r.marker {
 		r.second |= 0x80
 	}
-	if r.codec != codecNone {
-		v.queue(r)
+	if r.codec == codecNone {
+		v.count.malformed.Add(1)
+		return
 	}
+	v.queue(r)
 }
 
 func (v *videoReceiver) queue(r received) {
 	select {
 	case v.packets <- r:
 	default: // it is asked for again
+		v.count.malformed.Add(1)
 	}
 }
 
@@ -274,6 +281,7 @@ func (r *receiving) ask(now time.Time) {
 		v.sendRTCP(&rtcp.PictureLossIndication{MediaSSRC: source})
 	}
 	v.count.lost.Store(int64(a.lost))
+	v.count.refused.Store(int64(r.a.refused))
 	v.count.unassembled.Store(int64(a.dropped))
 	v.count.repaired.Store(int64(a.repaired))
 	v.count.recovered.Store(int64(a.recovered))

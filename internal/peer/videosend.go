@@ -65,7 +65,10 @@ type videoSendCount struct {
 	frames, keys  atomic.Int64
 	dropped       atomic.Int64 // by the encoder's rate control
 	width, height atomic.Int64
+	sent          atomic.Int64 // pictures whose last packet left
 	encodeTime    atomic.Int64 // nanoseconds, smoothed
+	encodeTotal   atomic.Int64 // nanoseconds, all added
+	limit         atomic.Int32 // limitation
 	speed         atomic.Int64
 	codec         atomic.Value // codec
 }
@@ -83,6 +86,7 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v.pacer = newPacer(v.sendPaced, sound.send)
 	v.pacer.onDiscard = func() { v.keyAsked.Store(true) }
 	v.pacer.sent = func(p *pacedPacket, _ time.Time) { // the step's time is before that of the encoder's line
+		v.count.sent.Add(1)
 		s.Trace.Frame(trace.Sent, trace.Picture{
 			Number: p.meta.number, RTP: p.rtpTime, Width: p.meta.width, Height: p.meta.height, Key: p.meta.key, Bytes: p.size,
 		}, time.Now())
