@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"visavis.example/internal/media"
+	"visavis.example/internal/media/process"
 )
 
 func TestSampleRing(t *testing.T) {
@@ -73,7 +74,7 @@ func TestBlockRingIsBounded(t *testing.T) {
 
 // RTP time must follow capture time: through jitter, gaps and another microphone.
 func TestAudioClock(t *testing.T) {
-	a := newAudioSender(newTrack(webrtc.RTPCodecTypeAudio, "s", acceptOpus), slog.New(slog.DiscardHandler))
+	a := newAudioSender(newTrack(webrtc.RTPCodecTypeAudio, "s", acceptOpus), process.None{}, slog.New(slog.DiscardHandler))
 	a.send = func(uint32, bool, uint8, []byte) bool { return true }
 	began := time.Unix(50, 0)
 	start := a.rtpTime

@@ -22,6 +22,7 @@ import (
 type audioReceiver struct {
 	log       *slog.Logger
 	firstSeen func()
+	played    func(block []int16, at time.Time) // on the device's thread: what the microphone will hear
 
 	buffer jitter.Buffer // the reader puts, the playout goroutine pulls
 	red    atomic.Uint32 // payload type of RFC 2198 packets; 0: not negotiated
@@ -45,7 +46,7 @@ const (
 
 func newAudioReceiver(s *Session) *audioReceiver {
 	a := &audioReceiver{
-		log: s.log, firstSeen: func() { s.emitLater(FirstAudio{}) },
+		log: s.log, firstSeen: func() { s.emitLater(FirstAudio{}) }, played: s.processor.Far,
 		wake: make(chan struct{}, 1),
 	}
 	a.ahead.Store(minAhead)
@@ -66,6 +67,7 @@ func (a *audioReceiver) fill(block []int16) {
 		clear(block[n:])
 		a.count.underruns.Add(1)
 	}
+	a.played(block, time.Now())
 	signal(a.wake)
 }
 

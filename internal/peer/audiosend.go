@@ -12,13 +12,17 @@ import (
 
 	"visavis.example/internal/media"
 	"visavis.example/internal/media/codec/opus"
+	"visavis.example/internal/media/process"
+	"visavis.example/internal/media/trace"
 )
 
 // audioSender brings sound from the microphone onto the track: the device's callback copies blocks of 10 ms into a small
-// ring, one goroutine makes 20 ms Opus packets of them for the pacer, where they go ahead of pictures. While muted it
-// sends silence, so that the other side's clock and jitter buffer go on.
+// ring, one goroutine takes echo and noise out of them and makes 20 ms Opus packets for the pacer, where they go ahead of
+// pictures. While muted it sends silence, so that the other side's clock and jitter buffer go on.
 type audioSender struct {
-	track *track
+	track   *track
+	process process.Processor
+	trace   *trace.Log
 	// send takes one packet, copying it; a payloadType of 0 is the track's. False: not sent.
 	send  func(rtpTime uint32, marker bool, payloadType uint8, payload []byte) bool
 	log   *slog.Logger
@@ -37,6 +41,7 @@ type audioSender struct {
 	rtpTime  uint32
 	began    time.Time // capture time of sample 0 of this microphone
 	samples  int64     // captured since then
+	captured int64     // of all microphones
 	talking  bool      // a packet went out since the last pause
 	out      [opusMax]byte
 	overruns atomic.Int64
@@ -48,8 +53,10 @@ const (
 	clockTolerant = 60 * time.Millisecond // difference between counted and captured time that counts as a gap
 )
 
-func newAudioSender(t *track, log *slog.Logger) *audioSender {
-	return &audioSender{track: t, log: log, blocks: &blockRing{}, wake: make(chan struct{}, 1), rtpTime: rand.Uint32()}
+func newAudioSender(t *track, p process.Processor, log *slog.Logger) *audioSender {
+	return &audioSender{
+		track: t, process: p, log: log, blocks: &blockRing{}, wake: make(chan struct{}, 1), rtpTime: rand.Uint32(),
+	}
 }
 
 // startMicrophone is the keeper's.
@@ -91,6 +98,11 @@ func (a *audioSender) run(stop <-chan struct{}) {
 
 func (a *audioSender) block(b []int16, at time.Time) {
 	a.clock(at)
+	if a.captured%(media.SampleRate/2) == 0 {
+		a.trace.Sound(trace.Mic, a.captured, at)
+	}
+	a.captured += media.BlockSamples
+	a.process.Near(b, at) // also while muted: it goes on learning the room
 	part := a.pcm[:media.BlockSamples]
 	if a.half {
 		part = a.pcm[media.BlockSamples:]
@@ -108,6 +120,7 @@ func (a *audioSender) block(b []int16, at time.Time) {
 // device left a gap.
 func (a *audioSender) clock(at time.Time) {
 	if a.reset.Swap(false) || a.began.IsZero() {
+		a.process.Reset()
 		if !a.began.IsZero() { // time went by between the two microphones
 			a.rtpTime += uint32(samplesIn(max(at.Sub(a.began)-durationOf(a.samples), 0)))
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"visavis.example/internal/media"
+	"visavis.example/internal/media/process"
 	"visavis.example/internal/media/trace"
 )
 
@@ -83,8 +84,9 @@ type Session struct {
 	rtt       atomicDuration
 	bandwidth bandwidth
 	muted     atomic.Bool
-	talk      talk // of the loop
-	hold      hold // of the loop
+	processor process.Processor // between microphone and encoder
+	talk      talk              // of the loop
+	hold      hold              // of the loop
 }
 
 // DefaultCodecs is the order of preference when a Session names none.
@@ -116,6 +118,7 @@ func (s *Session) init() {
 			s.failAfter = iceFailed
 		}
 		s.MaxBitrateBps = max(s.MaxBitrateBps, minTargetBps)
+		s.processor = process.New(process.Options{})
 		failed := func(d Device) func(string, error) {
 			return func(label string, err error) { s.emitLater(DeviceFailed{d, label, err}) }
 		}
@@ -131,8 +134,11 @@ func (s *Session) init() {
 		}
 		s.speakers = &keeper[media.AudioSink]{
 			wish: newSlot[media.AudioSink](), stop: s.stop, failed: failed(Speaker), log: s.log,
-			start: func(d media.AudioSink) error { return s.audioIn.startSpeaker(d) },
-			gone:  func() {},
+			start: func(d media.AudioSink) error {
+				s.processor.Reset() // another delay, another room
+				return s.audioIn.startSpeaker(d)
+			},
+			gone: func() {},
 		}
 		if s.Speaker != nil {
 			s.speakers.set(s.Speaker)
@@ -151,8 +157,9 @@ func (s *Session) Start() error {
 	stream := fmt.Sprintf("visavis-%08x", rand.Uint32()) // random, as RFC 7022 wants a cname
 	audio := newTrack(webrtc.RTPCodecTypeAudio, stream, acceptOpus)
 	video := newTrack(webrtc.RTPCodecTypeVideo, stream, acceptVideo(prefer))
-	s.videoOut, s.audioOut = newVideoSender(s, video, audio, prefer), newAudioSender(audio, s.log)
+	s.videoOut, s.audioOut = newVideoSender(s, video, audio, prefer), newAudioSender(audio, s.processor, s.log)
 	s.audioOut.send = s.videoOut.pacer.putSound
+	s.audioOut.trace = s.Trace
 	s.audioOut.muted.Store(s.muted.Load())
 	s.videoIn, s.audioIn = newVideoReceiver(s), newAudioReceiver(s)
 	s.lips = newLips(s.audioIn, s.videoIn)
@@ -247,6 +254,12 @@ func (s *Session) SetMuted(muted bool) {
 	s.init()
 	s.muted.Store(muted)
 	s.box.post(func() { s.audioOut.muted.Store(s.muted.Load()) })
+}
+
+// SetProcessing switches what is done to the microphone's sound; at first nothing is. It takes effect at once.
+func (s *Session) SetProcessing(o process.Options) {
+	s.init()
+	s.processor.Set(o)
 }
 
 // Close ends the connection and lets go of the devices. It returns after every goroutine has ended; more than once does

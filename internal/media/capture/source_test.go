@@ -369,7 +369,7 @@ func BenchmarkSpeech(b *testing.B) {
 	block := make([]int16, media.BlockSamples)
 	b.ReportAllocs()
 	for range b.N {
-		s.fill(block)
+		s.Fill(block)
 	}
 }
 

@@ -31,8 +31,7 @@ func (s *Speech) Label() string { return "Made-up speech" }
 
 // Start begins with a syllable at once.
 func (s *Speech) Start(deliver func(block []int16, at time.Time)) error {
-	s.noise = 0x9e3779b9
-	return s.sound.start(s.fill, deliver)
+	return s.sound.start(s.Fill, deliver)
 }
 
 // Close ends delivery.
@@ -72,7 +71,11 @@ func writeScore() ([]syllable, int) {
 	return s, int(t * media.SampleRate)
 }
 
-func (s *Speech) fill(block []int16) {
+// Fill gives the next samples at once, for who needs no pace. Not to be used after Start.
+func (s *Speech) Fill(block []int16) {
+	if s.noise == 0 {
+		s.noise = 0x9e3779b9
+	}
 	for i := 0; i < len(block); i += slow {
 		s.some(block[i:min(i+slow, len(block))])
 	}
