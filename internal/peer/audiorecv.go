@@ -14,13 +14,15 @@ import (
 	"visavis.example/internal/media"
 	"visavis.example/internal/media/codec/opus"
 	"visavis.example/internal/media/jitter"
+	"visavis.example/internal/media/trace"
 )
 
 // audioReceiver brings the remote sound to the speaker. The speaker is the clock: its callback takes 10 ms from a small
-// ring of samples and wakes the playout goroutine, which pulls packets out of the jitter buffer, decodes, repairs or
-// conceals, and fills the ring up again. So the callback neither waits nor decodes.
+// ring of samples and wakes the playout goroutine, which pulls from the jitter buffer's player, where packets are decoded,
+// repaired or made up, and fills the ring up again. So the callback neither waits nor decodes.
 type audioReceiver struct {
 	log       *slog.Logger
+	trace     *trace.Log
 	firstSeen func()
 	played    func(block []int16, at time.Time) // on the device's thread: what the microphone will hear
 
@@ -31,26 +33,28 @@ type audioReceiver struct {
 	wake  chan struct{}
 	ahead atomic.Int32 // samples that the ring is filled to; grows when the callback found it empty
 	ssrc  atomic.Uint32
+	clock speakerClock
 
 	count audioReceiveCount
 }
 
 type audioReceiveCount struct {
-	received, concealed, underruns, malformed atomic.Int64
+	received, underruns, malformed atomic.Int64
 }
-
-const (
-	minAhead = 2 * media.BlockSamples // the device asks for 10 ms at a time, perhaps twice in a row
-	maxAhead = 10 * media.BlockSamples
-)
 
 func newAudioReceiver(s *Session) *audioReceiver {
 	a := &audioReceiver{
-		log: s.log, firstSeen: func() { s.emitLater(FirstAudio{}) }, played: s.processor.Far,
+		log: s.log, trace: s.Trace, firstSeen: func() { s.emitLater(FirstAudio{}) }, played: s.processor.Far,
 		wake: make(chan struct{}, 1),
 	}
+	a.buffer.Inspect = inspectOpus
 	a.ahead.Store(minAhead)
 	return a
+}
+
+func inspectOpus(packet []byte) (samples int, fec bool, err error) {
+	samples, err = opus.Samples(packet)
+	return samples, opus.HasFEC(packet), err
 }
 
 // startSpeaker is the keeper's.
@@ -63,6 +67,7 @@ func (a *audioReceiver) startSpeaker(sink media.AudioSink) error {
 
 // fill runs on the device's thread.
 func (a *audioReceiver) fill(block []int16) {
+	a.clock.tick(a.ring.head.Load(), time.Now())
 	if n := a.ring.read(block); n < len(block) {
 		clear(block[n:])
 		a.count.underruns.Add(1)
@@ -70,6 +75,15 @@ func (a *audioReceiver) fill(block []int16) {
 	a.played(block, time.Now())
 	signal(a.wake)
 }
+
+// playing is which RTP time came out of the speaker's callback last, and when; ok is false while there is nothing to hear.
+// The device's own delay comes on top.
+func (a *audioReceiver) playing(now time.Time) (rtpTime uint32, at time.Time, ok bool) {
+	return a.clock.playing(now)
+}
+
+// setExtraDelay holds sound back for a picture that comes later, 0 to 500 ms; it takes effect by stretching.
+func (a *audioReceiver) setExtraDelay(d time.Duration) { a.buffer.SetExtraDelay(d) }
 
 // read feeds packets until the track ends.
 func (a *audioReceiver) read(t *webrtc.TrackRemote) {
@@ -106,80 +120,8 @@ func (a *audioReceiver) put(p *rtp.Packet, now time.Time) {
 	}
 	a.buffer.Put(p.SequenceNumber, p.Timestamp, primary, now)
 	for i, c := range copies.list[:copies.n] { // oldest first: the last is of the packet before
-		a.buffer.PutCopy(p.SequenceNumber-uint16(copies.n-i), p.Timestamp-c.offset, c.payload, now)
+		a.buffer.PutCopy(p.SequenceNumber-uint16(copies.n-i), p.Timestamp-c.offset, c.payload, p.SequenceNumber, now)
 	}
-}
-
-// playout is the playout goroutine's own.
-type playout struct {
-	a     *audioReceiver
-	dec   *opus.Decoder
-	pcm   [opus.MaxSamples]int16
-	heard bool
-	under int64 // underruns seen
-	calm  time.Time
-}
-
-// run keeps the ring filled until stop is closed.
-func (a *audioReceiver) run(stop <-chan struct{}) {
-	dec, err := opus.NewDecoder()
-	if err != nil {
-		a.log.Error("open audio decoder", "err", err)
-		return
-	}
-	defer dec.Close()
-	p := playout{a: a, dec: dec}
-	for {
-		select {
-		case <-stop:
-			return
-		case <-a.wake:
-		}
-		p.adapt(time.Now())
-		for a.ring.len() < int(a.ahead.Load()) {
-			p.next(time.Now())
-		}
-	}
-}
-
-// adapt makes the ring deeper when the device takes more at once than was thought, and tries less after a calm minute.
-func (p *playout) adapt(now time.Time) {
-	ahead := p.a.ahead.Load()
-	if u := p.a.count.underruns.Load(); u != p.under {
-		if p.heard {
-			p.a.ahead.Store(min(ahead+media.BlockSamples, maxAhead))
-		}
-		p.under, p.calm = u, now
-	} else if ahead > minAhead && now.Sub(p.calm) > time.Minute {
-		p.a.ahead.Store(ahead - media.BlockSamples)
-		p.calm = now
-	}
-}
-
-// next puts one packet's worth into the ring.
-func (p *playout) next(now time.Time) {
-	action, packet := p.a.buffer.Pull(now)
-	pcm := p.pcm[:p.a.buffer.FrameSamples()]
-	n, err := 0, error(nil)
-	switch action {
-	case jitter.Decode:
-		n, err = p.dec.Decode(packet, p.pcm[:])
-		if err == nil && !p.heard {
-			p.heard = true
-			p.a.firstSeen()
-		}
-	case jitter.FEC:
-		n, err = p.dec.DecodeFEC(packet, pcm)
-	case jitter.Conceal:
-		p.a.count.concealed.Add(1)
-		n, err = p.dec.Conceal(pcm)
-	case jitter.Silence:
-	}
-	if err != nil || n == 0 {
-		clear(pcm)
-		n = len(pcm)
-	}
-	p.a.ring.write(p.pcm[:n])
 }
 
 // sampleRing is a queue of samples between one writer and one reader that must not wait.

@@ -3,14 +3,7 @@ package peer
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
 	"testing"
-	"time"
-
-	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
-
-	"visavis.example/internal/media/jitter"
 )
 
 // red packs blocks as RFC 2198 wants: copies oldest first, then the primary.
@@ -74,33 +67,4 @@ func FuzzParseRED(f *testing.F) {
 			t.Fatalf("%d bytes out of %d", total, len(b))
 		}
 	})
-}
-
-// A packet that was lost comes out all the same when the next one carries its copy.
-func TestCopyOfALostPacketIsPlayed(t *testing.T) {
-	var a audioReceiver
-	a.setCodecs([]webrtc.RTPCodecParameters{{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/RED"}, PayloadType: 63}})
-	now := time.Unix(0, 0)
-	var heard strings.Builder
-	for i := range 12 {
-		p := &rtp.Packet{Header: rtp.Header{PayloadType: 63, SequenceNumber: uint16(65530 + i), Timestamp: uint32(i * 960)}}
-		p.Payload = red([]byte{byte('a' + i)})
-		if i > 0 {
-			p.Payload = red([]byte{byte('a' + i)}, redCopy{960, []byte{byte('a' + i - 1)}})
-		}
-		if i != 5 && i != 9 {
-			a.put(p, now)
-		}
-		now = now.Add(20 * time.Millisecond)
-	}
-	a.put(&rtp.Packet{Header: rtp.Header{PayloadType: 63}, Payload: []byte{0xff}}, now)
-	for range 12 {
-		if action, packet := a.buffer.Pull(now); action == jitter.Decode {
-			heard.Write(packet)
-		}
-		now = now.Add(20 * time.Millisecond)
-	}
-	if heard.String() != "abcdefghijkl" || a.count.malformed.Load() != 1 {
-		t.Errorf("heard %q, %d malformed", heard.String(), a.count.malformed.Load())
-	}
 }

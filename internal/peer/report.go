@@ -160,9 +160,15 @@ func mimeOf(c string) string {
 
 // reportGotAudio takes what the playout counts.
 func (s *Session) reportGotAudio() report.InboundAudio {
-	b := s.audioIn.buffer.Stats()
+	c := s.audioIn.buffer.Counts()
 	v := report.InboundAudio{Inbound: s.reportGot(ofSound, "audio", webrtc.MimeTypeOpus)}
-	v.PacketsLost, v.PacketsDiscarded = int64(b.Lost-b.Late), int64(b.Late+b.Duplicate)
-	v.ConcealedSamples = s.audioIn.count.concealed.Load() * int64(s.audioIn.buffer.FrameSamples())
+	v.PacketsLost, v.PacketsDiscarded = max(c.Missing, 0), int64(c.Late+c.Duplicate+c.Discarded)
+	v.FECPacketsReceived = int64(c.CopiesReceived)
+	v.JitterBufferDelay, v.JitterBufferTargetDelay = c.Waited.Seconds(), c.WaitedTarget.Seconds()
+	v.JitterBufferEmittedCount = int64(c.Emitted)
+	v.TotalSamplesReceived = int64(c.Samples)
+	v.ConcealedSamples, v.SilentConcealedSamples = int64(c.Concealed), int64(c.SilentConcealed)
+	v.ConcealmentEvents = int64(c.ConcealedEvents)
+	v.InsertedSamplesForDeceleration, v.RemovedSamplesForAcceleration = int64(c.Inserted), int64(c.Removed)
 	return v
 }

@@ -3,6 +3,8 @@ package peer
 import (
 	"sync/atomic"
 	"time"
+
+	"visavis.example/internal/media/codec/opus"
 )
 
 // statsMeter remembers the totals of a second ago. The loop owns it.
@@ -37,11 +39,12 @@ func (s *Session) everySecond(m *statsMeter, now time.Time) {
 // measure is false for the first second, which has nothing to compare with.
 func (s *Session) measure(m *statsMeter, now time.Time) (Stats, bool) {
 	out, in := &s.videoOut.count, &s.videoIn.count
+	sound := s.audioIn.buffer.Counts()
 	before := *m
 	m.at, m.primed = now, true
 	m.sentBytes, m.gotBytes = s.wire.sentBytes.Load(), s.wire.gotBytes.Load()
 	m.framesSent, m.shown = out.frames.Load(), in.shown.Load()
-	m.received, m.lost = in.received.Load()+s.audioIn.count.received.Load(), in.lost.Load()+int64(s.audioIn.buffer.Stats().Lost)
+	m.received, m.lost = in.received.Load()+s.audioIn.count.received.Load(), in.lost.Load()+max(sound.Missing, 0)
 	if !before.primed {
 		return Stats{}, false
 	}
@@ -71,7 +74,7 @@ func (s *Session) measure(m *statsMeter, now time.Time) (Stats, bool) {
 		KeyFramesSent: int(out.keys.Load()), KeyFramesRequested: int(in.keysAsked.Load()),
 		FramesDropped:   int(in.unshown.Load() + in.unassembled.Load()),
 		PacketsRepaired: int(in.repaired.Load()),
-		AudioConcealed:  int(s.audioIn.count.concealed.Load()),
+		AudioConcealed:  int(sound.Concealed / opus.FrameSamples),
 		Report:          s.report(now, sendFPS, receiveFPS),
 	}, true
 }

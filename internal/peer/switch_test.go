@@ -58,7 +58,7 @@ func TestMute(t *testing.T) {
 	flows(t, a, b)
 	a.SetMuted(true)
 	eventually(t, "silence", b.ear.silent)
-	if st := b.audioIn.buffer.Stats(); st.Lost > 5 {
+	if st := b.audioIn.buffer.Counts(); st.Lost > 5 {
 		t.Errorf("muting looks like loss: %+v", st)
 	}
 	a.SetMuted(false)

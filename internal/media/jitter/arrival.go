@@ -3,92 +3,127 @@ package jitter
 import "time"
 
 const (
-	bucket      = rate / 200 // samples: 5 ms
-	buckets     = 120        // 600 ms; later ones count as that
-	forget      = 0.990      // a packet: half is forgotten after 70
-	quantileAt  = 0.96       // so many packets are to come in time
-	window      = 2 * time.Second
-	cautionAt   = 8   // the histogram's bucket (40 ms) that the beginning counts as seen,
-	caution     = 0.2 // with this weight: gone after 3 s
-	lossForget  = 0.998
-	lossyAbove  = 0.005
-	fallSamples = rate * 60 / 1000 / 50 // the learnt delay falls by 60 ms a second at most, at 50 packets a second
+	bucket   = rate / 400 // samples: 2.5 ms
+	buckets  = 240        // 600 ms; later ones count as that
+	interval = 300 * time.Millisecond
+	forget   = 0.95 // an interval: half is forgotten after 4 s
+	covered  = 0.92 // so many intervals are to have no packet that is too late
+	window   = 2 * time.Second
+	stepUp   = rate / 50 // a path that became slower by so much is a new path
+
+	cautionAt = 30 * rate / 1000 // taken for the spread until something is known
 )
 
-// arrival learns by how much packets come later than the fastest ones of the last seconds.
+// arrival learns by how much packets come later than the fastest ones of the last seconds. As in NetEq's newer delay
+// manager, the worst of each interval counts, not each packet: one late packet spoils a word as much as five in a row.
 type arrival struct {
-	begun      bool
-	base       time.Time
-	baseTime   int64
-	fastest    [2]int64 // transit in samples: of this window and the one before
-	turn       time.Time
-	histogram  [buckets]float64
-	held       int64
-	lossShare  float64
-	lastDelay  int64
-	haveLast   bool
-	rfc3550    time.Duration
-	rfcSamples float64
+	begun     bool
+	base      time.Time
+	baseTime  int64
+	fastest   [2]int64 // transit in samples: of this window and the one before
+	turn      time.Time
+	worst     int64 // of this interval
+	since     time.Time
+	histogram [buckets]float64
+	intervals int
+
+	lastTransit int64
+	haveLast    bool
+	jitter      float64 // samples; RFC 3550 section 6.4.1
 }
 
 // rebase forgets the time line, not the histogram.
 func (a *arrival) rebase() { a.begun, a.haveLast = false, false }
 
-func (a *arrival) packet(t int64, now time.Time) {
-	if a.histogram == [buckets]float64{} {
-		a.histogram[cautionAt] = caution
-	}
+// packet learns from one that has just come; its own delay is given.
+func (a *arrival) packet(t int64, now time.Time) (late int64) {
 	if !a.begun {
-		a.begun, a.base, a.baseTime, a.turn = true, now, t, now
-		a.fastest = [2]int64{}
+		a.begun, a.base, a.baseTime, a.turn, a.since = true, now, t, now, now
+		a.fastest, a.worst = [2]int64{}, 0
 	}
-	transit := samples(now.Sub(a.base)) - (t - a.baseTime)
+	transit := a.transit(t, now)
 	if now.Sub(a.turn) > window {
+		before := a.best()
 		a.fastest[1], a.fastest[0] = a.fastest[0], transit
 		a.turn = now
+		if up := a.best() - before; up > stepUp {
+			a.shift(up)
+		}
 	}
 	a.fastest[0] = min(a.fastest[0], transit)
-	late := transit - min(a.fastest[0], a.fastest[1])
-	i := min(max(late/bucket, 0), buckets-1)
-	for j := range a.histogram {
-		a.histogram[j] *= forget
+	late = transit - a.best()
+	a.worst = max(a.worst, late)
+	if now.Sub(a.since) >= interval {
+		a.learn(a.worst)
+		a.worst, a.since = 0, now
 	}
-	a.histogram[i] += 1 - forget
-	a.held = max(a.held-fallSamples, a.measure())
-	a.lossShare *= lossForget
-	a.jitter(transit)
+	a.spread(transit)
+	return late
 }
 
-// jitter is RFC 3550's, appendix A.8.
-func (a *arrival) jitter(transit int64) {
-	d := transit - a.lastDelay
+func (a *arrival) transit(t int64, now time.Time) int64 {
+	return samples(now.Sub(a.base)) - (t - a.baseTime)
+}
+
+func (a *arrival) best() int64 { return min(a.fastest[0], a.fastest[1]) }
+
+// lag is how long after the fastest possible arrival of time t now is, in samples: the delay with which t is played, if
+// that is now.
+func (a *arrival) lag(t int64, now time.Time) int64 {
+	if !a.begun {
+		return 0
+	}
+	return a.transit(t, now) - a.best()
+}
+
+// learn forgets faster while little is known.
+func (a *arrival) learn(late int64) {
+	a.intervals++
+	keep := min(forget, 1-1/float64(a.intervals))
+	for i := range a.histogram {
+		a.histogram[i] *= keep
+	}
+	a.histogram[min(max(late/bucket, 0), buckets-1)] += 1 - keep
+}
+
+// shift makes the histogram relative to a path that is slower by up samples: on it, those late ones are not late.
+func (a *arrival) shift(up int64) {
+	n := min(int(up/bucket), buckets-1)
+	for i, v := range a.histogram {
+		if i > 0 && i <= n {
+			a.histogram[0] += v
+		} else if i > n {
+			a.histogram[i-n] += v
+		}
+		if i > 0 {
+			a.histogram[i] -= v
+		}
+	}
+	a.worst = max(a.worst-up, 0)
+}
+
+// spread is RFC 3550's jitter, appendix A.8.
+func (a *arrival) spread(transit int64) {
+	d := transit - a.lastTransit
 	if d < 0 {
 		d = -d
 	}
-	if a.lastDelay = transit; a.haveLast {
-		a.rfcSamples += (float64(d) - a.rfcSamples) / 16
-		a.rfc3550 = duration(int64(a.rfcSamples))
+	if a.lastTransit = transit; a.haveLast {
+		a.jitter += (float64(d) - a.jitter) / 16
 	}
 	a.haveLast = true
 }
 
-func (a *arrival) lost() { a.lossShare = a.lossShare*lossForget + 1 - lossForget }
-
-func (a *arrival) lossy() bool { return a.lossShare > lossyAbove }
-
-// quantile is the delay in samples that all but a few packets stay within.
-func (a *arrival) quantile() int64 { return a.held }
-
-func (a *arrival) measure() int64 {
-	total := 0.0
-	for _, v := range a.histogram {
-		total += v
+// quantile is the delay in samples that the packets of nearly all intervals stay within.
+func (a *arrival) quantile() int64 {
+	if a.intervals == 0 {
+		return cautionAt
 	}
 	sum := 0.0
 	for i, v := range a.histogram {
-		if sum += v; sum >= quantileAt*total {
+		if sum += v; sum >= covered {
 			return int64(i+1) * bucket
 		}
 	}
-	return 0
+	return buckets * bucket
 }

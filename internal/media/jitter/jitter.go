@@ -1,110 +1,87 @@
-// Package jitter is the playout buffer of received sound: packets go in as the network brings them, and come out one frame
-// at a time in the order and at the pace in which they are to be heard. It learns how unevenly packets arrive and keeps
-// just enough delay. peer puts packets in from its read loop and pulls from its playout loop. The clock is an argument;
-// nothing here decodes, and nothing waits.
+// Package jitter is the playout of received sound: packets go into a Buffer as the network brings them, and a Player makes
+// of them an even stream of samples for the speaker. It learns how unevenly packets arrive and keeps just enough delay, by
+// stretching sound in time; what is lost comes from copies (RFC 2198, Opus's own) or is made up. peer puts packets in from
+// its read loop and pulls from its playout loop. The clock and the decoder are arguments; nothing here waits.
 //
-// The delay follows the arrival times as in NetEq (libwebrtc modules/audio_coding/neteq: delay manager, decision logic);
-// instead of stretching sound, whole frames are left out, in quiet places where there are any, and made up when nothing is
-// there.
+// The ideas are NetEq's (libwebrtc modules/audio_coding/neteq: delay manager, decision logic, accelerate, expand). The
+// delay is not taken from the amount of sound that waits but measured: by how much what is played now is older than it
+// would be had it come the fastest way.
 package jitter
 
 import (
 	"sync"
 	"time"
+
+	"visavis.example/internal/media"
 )
 
-// Action is what the caller is to do for one frame.
-type Action int
-
-// Actions.
 const (
-	Silence Action = iota // nothing is being received: play quiet, leave the decoder alone
-	Decode                // decode the packet
-	FEC                   // this frame is lost, but the given next packet may carry a copy: opus DecodeFEC. It comes again, as Decode.
-	Conceal               // this frame is missing: let the decoder make it up
-)
-
-func (a Action) String() string {
-	return [...]string{"silence", "decode", "fec", "conceal"}[a]
-}
-
-const (
-	rate         = 48000
-	slots        = 256                    // packets kept at most: 5 s of 20 ms
-	maxPayload   = 4096                   // bytes; Opus packets in RTP have 1275 at most
-	defaultFrame = 960                    // samples
+	rate         = media.SampleRate
+	maxPackets   = 256  // kept at most: 5 s of 20 ms
+	maxPayload   = 1500 // bytes
+	maxSamples   = rate * 120 / 1000
+	defaultFrame = rate / 50
 	defaultMax   = 500 * time.Millisecond // of the target delay
-	idleAfter    = 120 * time.Millisecond // of nothing: the other is silent (DTX) or gone; the next packet begins anew
-	skipAfter    = 200 * time.Millisecond // of lost sound: go on behind it
-	flushAfter   = 500 * time.Millisecond // above the target: leave out at once what is too much
 	restartSeq   = 500                    // a jump of so many packets is another stream, once two packets say so
 	restartTime  = 10 * rate              // and so is one of its time against the wall clock
 )
 
-// Buffer is ready as its zero value. Put and Pull may be called from two goroutines.
+// Inspect tells how long a packet's sound is in samples, and whether a copy of the packet before is inside. An error means
+// that it is no packet of the codec. It is called from Put's goroutine.
+type Inspect func(payload []byte) (samples int, fec bool, err error)
+
+// Buffer keeps packets for a Player. Put and PutCopy may be called from another goroutine than the Player's.
 type Buffer struct {
-	Min, Max time.Duration // of the target delay; 0: one frame, 500 ms
+	Inspect  Inspect
+	Min, Max time.Duration // of the target delay; 0: none, 500 ms
 
 	mu       sync.Mutex
-	ring     [slots]packet
-	count    int
+	queue    []*packet // by time
+	spare    []*packet
 	begun    bool
+	epoch    int   // counts streams
 	highSeq  int64 // newest packet received
 	highTime int64 // its RTP time
 	highAt   time.Time
+	came     uint64 // bit i: packet highSeq-i came
 	stray    uint16 // a packet that would be a restart
 	strayed  bool
-
-	played   bool      // something of this stream
-	playing  bool      // false: the delay is being built up
-	since    time.Time // when the first packet of that arrived
-	next     int64     // seq to play
-	position int64     // RTP time to play
-	stalled  int64     // samples made up at this position while nothing was there
-	frame    int64     // samples in a packet
-	frameNew [2]int64  // a longer frame that was seen, and how often
+	played   int64 // everything before this time has been played
+	frame    int64 // samples in the newest packet
+	extra    int64 // samples of delay that somebody asked for
 
 	arrival arrival
-	control control
-	stats   Stats
-	out     []byte
+	loss    loss
+	count   Counts // what Put knows
+	playing Counts // what the Player knows
 }
 
 type packet struct {
 	seq     int64
 	time    int64
-	used    bool
+	samples int64
+	fec     bool
+	copied  bool
+	at      time.Time
 	payload []byte
 }
 
-// Stats are counts since the beginning, but for the last three.
-type Stats struct {
-	Received, Duplicate uint64
-	Late                uint64 // came after its frame had been made up
-	Lost                uint64 // frames made up for good (Late ones included), FEC ones too
-	FEC                 uint64 // of Lost: asked for as FEC
-	Added, LeftOut      uint64 // frames made up while nothing was there, and frames skipped to catch up
-	Restarts            uint64 // jumps of the stream
-	Target, Delay       time.Duration
-	Jitter              time.Duration // RFC 3550, 6.4.1
-}
+func (p *packet) end() int64 { return p.time + p.samples }
 
-// New is an empty Buffer with the default bounds.
-func New() *Buffer { return &Buffer{} }
-
-// Put takes a packet and copies its payload. Late, duplicate and stray ones are only counted.
+// Put takes a packet and copies its payload. Late, duplicate, malformed and stray ones are only counted.
 func (b *Buffer) Put(seq uint16, rtpTime uint32, payload []byte, now time.Time) {
+	n, fec, ok := b.inspect(payload)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stats.Received++
-	if len(payload) > maxPayload {
+	b.count.Received++
+	if !ok {
+		b.count.Malformed++
 		return
 	}
 	if !b.begun {
 		b.begin(seq, rtpTime, now)
 	}
-	s := b.highSeq + int64(int16(seq-uint16(b.highSeq)))
-	t := b.highTime + int64(int32(rtpTime-uint32(b.highTime)))
+	s, t := b.unwrap(seq, rtpTime)
 	if b.foreign(s, t, now) {
 		if !b.strayed || seq != b.stray+1 {
 			b.stray, b.strayed = seq, true
@@ -114,34 +91,57 @@ func (b *Buffer) Put(seq uint16, rtpTime uint32, payload []byte, now time.Time) 
 		s, t = b.highSeq, b.highTime
 	}
 	b.strayed = false
-	b.arrival.packet(t, now)
-	b.insert(s, t, payload, now)
+	if !b.learn(s, t, int64(n), now) {
+		return
+	}
+	p := packet{seq: s, time: t, samples: int64(n), fec: fec, at: now}
+	if fec {
+		b.count.CopiesReceived++
+		b.loss.copied(1, b.highSeq)
+	}
+	b.insert(p, payload)
 }
 
-// PutCopy takes a redundant copy of an earlier packet (RFC 2198), which came with a later one. It says nothing about the
-// network.
-func (b *Buffer) PutCopy(seq uint16, rtpTime uint32, payload []byte, now time.Time) {
+// PutCopy takes a redundant copy of an earlier packet (RFC 2198), which came with packet number carrier. It says nothing
+// about how fast the network is.
+func (b *Buffer) PutCopy(seq uint16, rtpTime uint32, payload []byte, carrier uint16, now time.Time) {
+	n, fec, ok := b.inspect(payload)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.begun || len(payload) > maxPayload {
+	b.count.CopiesReceived++
+	if !ok || !b.begun {
 		return
 	}
-	s := b.highSeq + int64(int16(seq-uint16(b.highSeq)))
-	t := b.highTime + int64(int32(rtpTime-uint32(b.highTime)))
-	if s >= b.highSeq || s < b.next || b.slot(s) != nil || b.foreign(s, t, now) {
+	s, t := b.unwrap(seq, rtpTime)
+	if s >= b.highSeq || t >= b.highTime || b.foreign(s, t, now) {
 		return
 	}
-	b.insert(s, t, payload, now)
+	depth := int64(carrier - seq)
+	b.loss.copied(depth, b.highSeq)
+	if fec {
+		b.loss.copied(depth+1, b.highSeq)
+	}
+	b.insert(packet{seq: s, time: t, samples: int64(n), fec: fec, copied: true, at: now}, payload)
 }
 
-// begin starts both counters far from zero, so that older packets have numbers too.
+func (b *Buffer) inspect(payload []byte) (samples int, fec, ok bool) {
+	if len(payload) == 0 || len(payload) > maxPayload {
+		return 0, false, false
+	}
+	n, fec, err := b.Inspect(payload)
+	return n, fec, err == nil && n > 0 && n <= maxSamples
+}
+
+// begin starts both counters far from zero, so that older packets have numbers too. The low bits of times stay RTP's.
 func (b *Buffer) begin(seq uint16, rtpTime uint32, now time.Time) {
 	b.begun = true
-	if b.frame == 0 {
-		b.frame = defaultFrame
-	}
+	b.epoch++
 	b.highSeq, b.highTime, b.highAt = 1<<32+int64(seq), 1<<40+int64(rtpTime), now
-	b.next, b.position = b.highSeq-slots, b.highTime
+	b.played, b.came, b.frame = 0, 0, 0
+}
+
+func (b *Buffer) unwrap(seq uint16, rtpTime uint32) (s, t int64) {
+	return b.highSeq + int64(int16(seq-uint16(b.highSeq))), b.highTime + int64(int32(rtpTime-uint32(b.highTime)))
 }
 
 // foreign is whether a packet cannot belong to the stream as it was.
@@ -154,136 +154,114 @@ func (b *Buffer) foreign(s, t int64, now time.Time) bool {
 	passed := int64(max(now.Sub(b.highAt), 0).Seconds() * rate)
 	switch {
 	case d > 0:
-		return ahead < 0 || ahead > passed+restartTime
+		return ahead <= 0 || ahead > passed+restartTime
 	case d < 0:
-		return ahead > 0 || ahead < -restartTime
+		return ahead >= 0 || ahead < -restartTime
 	}
 	return ahead != 0
 }
 
 // restart forgets the packets, not what was learnt about the network.
 func (b *Buffer) restart(seq uint16, rtpTime uint32, now time.Time) {
-	b.stats.Restarts++
-	b.clear()
+	b.count.Restarts++
+	b.dropUntil(len(b.queue))
 	b.begin(seq, rtpTime, now)
 	b.arrival.rebase()
+	b.strayed = false
 }
 
-func (b *Buffer) clear() {
-	for i := range b.ring {
-		b.ring[i].used = false
-	}
-	b.count, b.playing, b.played, b.strayed, b.stalled = 0, false, false, false, 0
-}
-
-// Reset forgets everything but the counts: another sender.
-func (b *Buffer) Reset() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.clear()
-	b.begun, b.frame = false, 0
-	b.arrival, b.control = arrival{}, control{}
-}
-
-func (b *Buffer) insert(s, t int64, payload []byte, now time.Time) {
-	if s < b.next {
-		b.stats.Late++
-		return
-	}
-	if b.slot(s) != nil {
-		b.stats.Duplicate++
-		return
-	}
-	if s >= b.next+slots { // the reader has stopped: what is oldest goes
-		b.dropBefore(s - slots + 1)
-	}
-	if b.count == 0 && !b.playing {
-		b.since = now
-	}
-	p := &b.ring[s%slots]
-	p.seq, p.time, p.used = s, t, true
-	p.payload = append(p.payload[:0], payload...)
-	b.count++
-	if s > b.highSeq || s == b.highSeq && b.count == 1 {
-		if s == b.highSeq+1 {
-			b.learnFrame(t - b.highTime)
-		}
+// learn takes a packet's arrival into account; false: it has come before.
+func (b *Buffer) learn(s, t, length int64, now time.Time) bool {
+	switch back := b.highSeq - s; {
+	case back < 0:
+		b.loss.came(-back - 1)
+		b.count.Missing += -back - 1
 		b.highSeq, b.highTime, b.highAt = s, t, now
+		b.came = b.came << min(-back, 64)
+		b.came |= 1
+		b.frame = length
+	case back >= 64: // too old to know
+	case b.came>>back&1 != 0:
+		b.count.Duplicate++
+		return false
+	case back == 0: // the first of the stream
+		b.came |= 1
+		b.frame = length
+	default:
+		b.came |= 1 << back
+		b.loss.cameLate()
+		b.count.Missing--
 	}
+	b.arrival.packet(t, now)
+	return true
 }
 
-// learnFrame takes the distance of two neighbours. A shorter one is always right; a longer one may be a pause, so it must
-// come five times.
-func (b *Buffer) learnFrame(d int64) {
-	switch {
-	case d < rate/400 || d > rate*120/1000 || d == b.frame: // 2.5 to 120 ms are possible
-		b.frameNew[1] = 0
+func (b *Buffer) insert(p packet, payload []byte) {
+	i := len(b.queue)
+	for i > 0 && b.queue[i-1].time > p.time {
+		i--
+	}
+	if i > 0 && b.queue[i-1].time == p.time {
+		if have := b.queue[i-1]; have.copied && !p.copied { // the original may be the finer one
+			p.payload = append(have.payload[:0], payload...)
+			*have = p
+		}
 		return
-	case d < b.frame:
-		b.frame = d
-	case d != b.frameNew[0]:
-		b.frameNew = [2]int64{d, 1}
+	}
+	if p.end() <= b.played {
+		if !p.copied {
+			b.count.Late++
+		}
 		return
-	default:
-		if b.frameNew[1]++; b.frameNew[1] < 5 {
+	}
+	if len(b.queue) == maxPackets { // the reader has stopped: what is oldest goes
+		if i == 0 {
 			return
 		}
-		b.frame = d
+		b.count.Discarded++
+		b.dropUntil(1)
+		i--
 	}
-	b.frameNew[1] = 0
+	k := b.blank()
+	keep := k.payload
+	*k = p
+	k.payload = append(keep[:0], payload...)
+	b.queue = append(b.queue, nil)
+	copy(b.queue[i+1:], b.queue[i:])
+	b.queue[i] = k
 }
 
-// slot is the packet of that number, nil when it is not there.
-func (b *Buffer) slot(s int64) *packet {
-	if p := &b.ring[s%slots]; p.used && p.seq == s {
+func (b *Buffer) blank() *packet {
+	if n := len(b.spare); n > 0 {
+		p := b.spare[n-1]
+		b.spare = b.spare[:n-1]
 		return p
 	}
-	return nil
+	return &packet{payload: make([]byte, 0, 256)}
 }
 
-// lowest is the oldest packet; there is one.
-func (b *Buffer) lowest() *packet {
-	for s := max(b.next, b.highSeq-slots+1); ; s++ {
-		if p := b.slot(s); p != nil {
-			return p
-		}
-	}
+// dropUntil takes the first n packets off.
+func (b *Buffer) dropUntil(n int) {
+	b.spare = append(b.spare, b.queue[:n]...)
+	b.queue = b.queue[:copy(b.queue, b.queue[n:])]
 }
 
-// dropBefore gives up everything older than s.
-func (b *Buffer) dropBefore(s int64) {
-	for i := range b.ring {
-		if p := &b.ring[i]; p.used && p.seq < s {
-			b.free(p)
-			b.position = max(b.position, p.time+b.frame)
-		}
-	}
-	b.next = max(b.next, s)
-}
-
-func (b *Buffer) free(p *packet) {
-	p.used = false
-	b.count--
-}
-
-// Stats are the counts so far.
-func (b *Buffer) Stats() Stats {
+// SetExtraDelay holds sound back by d more than the network needs, 0 to 500 ms.
+func (b *Buffer) SetExtraDelay(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := b.stats
-	s.Target, s.Jitter = duration(b.target()), b.arrival.rfc3550
-	s.Delay = duration(int64(b.control.level))
-	return s
+	b.extra = samples(min(max(d, 0), defaultMax))
 }
 
-// FrameSamples is how much sound one frame is, as far as known: 960, unless the other end packs differently.
-func (b *Buffer) FrameSamples() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.frame == 0 {
-		return defaultFrame
+// target is the delay aimed at, in samples: what the unevenness of the network takes, and while packets are lost the time
+// until their copies come.
+func (b *Buffer) target() int64 {
+	longest := samples(b.Max)
+	if longest <= 0 {
+		longest = samples(defaultMax)
 	}
-	return int(b.frame)
+	t := b.arrival.quantile() + b.loss.depth(b.highSeq)*b.frame
+	return min(max(t, samples(b.Min)), longest) + b.extra
 }
 
 func duration(samples int64) time.Duration {
@@ -291,5 +269,5 @@ func duration(samples int64) time.Duration {
 }
 
 func samples(d time.Duration) int64 {
-	return int64(d) * rate / int64(time.Second)
+	return int64(d/time.Microsecond) * (rate / 1000) / 1000
 }

@@ -22,6 +22,7 @@ const (
 	// shorter lags.
 	Ahead    = 2 * MaxLag
 	MinAhead = MinLag + MinOverlap
+
 	// MinOverlap is the shortest blend, 5 ms: what Expand needs of sound to come.
 	MinOverlap = media.SampleRate / 200
 )
@@ -47,13 +48,13 @@ type Stretcher struct {
 
 // Accelerate takes out of pcm one stretch near its beginning; what is left is at the front of pcm. It gives the number of
 // samples taken out, 0 when there is no place that would not be heard. pcm[0] stays as it was, so it goes on seamlessly
-// behind what has been played. Loose takes worse places.
-func (s *Stretcher) Accelerate(pcm []int16, loose bool) (removed int) {
+// behind what has been played. No more than atMost samples are taken out. Loose takes worse places.
+func (s *Stretcher) Accelerate(pcm []int16, atMost int, loose bool) (removed int) {
 	view := pcm[:min(len(pcm), Ahead)]
-	if len(view) < MinAhead {
+	longest := min(MaxLag, len(view)-MinOverlap, atMost)
+	if longest < MinLag {
 		return 0
 	}
-	longest := min(MaxLag, len(view)-MinOverlap)
 	size := min(window, len(view)-longest)
 	lag, ok := s.find(view, 0, size, 1, longest, loose)
 	if !ok {
@@ -108,7 +109,7 @@ func mix(from, to int16, i, n int) int16 {
 // find gives the lag at which x[at:at+size] looks most like x[at+sign*lag:], searched at 4 kHz and then around the best.
 func (s *Stretcher) find(x []int16, at, size, sign, longest int, loose bool) (lag int, ok bool) {
 	if s.isQuiet(x) {
-		return longest - longest%decimation, true
+		return longest, true
 	}
 	n := len(x) / decimation
 	small := s.coarse[:n]

@@ -29,7 +29,7 @@ func speech(seconds int) []int16 {
 func shorten(s *stretch.Stretcher, pcm []int16, step int, loose bool) (out []int16, removed []int) {
 	rest := append([]int16(nil), pcm...)
 	for len(rest) >= step+stretch.Ahead {
-		n := s.Accelerate(rest, loose)
+		n := s.Accelerate(rest, stretch.MaxLag, loose)
 		rest = rest[:len(rest)-n]
 		removed = append(removed, n)
 		out = append(out, rest[:step]...)
@@ -116,7 +116,7 @@ func TestLengthIsAsSaid(t *testing.T) {
 	var s stretch.Stretcher
 	pcm := tone(200, 48000)
 	buf := append(make([]int16, 0, 4000), pcm[:2000]...)
-	n := s.Accelerate(buf, false)
+	n := s.Accelerate(buf, stretch.MaxLag, false)
 	if n == 0 || n%240 > 2 && n%240 < 238 {
 		t.Fatalf("%d samples removed of a tone with a period of 240", n)
 	}
@@ -257,19 +257,19 @@ func noise(level float64, n int) []int16 {
 func TestNoiseIsLeftAloneUnlessQuiet(t *testing.T) {
 	var s stretch.Stretcher
 	loud := noise(3000, 3000)
-	if n := s.Accelerate(append([]int16(nil), loud...), false); n != 0 {
+	if n := s.Accelerate(append([]int16(nil), loud...), stretch.MaxLag, false); n != 0 {
 		t.Errorf("%d samples of loud noise taken out", n)
 	}
 	if n := s.Expand(append(make([]int16, 0, 5000), loud...), 1500, false); n != 0 {
 		t.Errorf("%d samples of loud noise put in", n)
 	}
 	s.Noise = 2500
-	if n := s.Accelerate(loud, false); n < stretch.MaxLag-12 {
+	if n := s.Accelerate(loud, stretch.MaxLag, false); n < stretch.MaxLag-12 {
 		t.Errorf("%d samples of background noise taken out", n)
 	}
 	s.Noise = 0
 	silence := make([]int16, 3000, 5000)
-	if n := s.Accelerate(silence, false); n < stretch.MaxLag-12 {
+	if n := s.Accelerate(silence, stretch.MaxLag, false); n < stretch.MaxLag-12 {
 		t.Errorf("%d samples of silence taken out", n)
 	}
 	if n := s.Expand(silence, 1500, false); n < stretch.MaxLag-12 {
@@ -292,8 +292,8 @@ func TestAnyLengthAndContent(t *testing.T) {
 			}
 		}
 		was := append([]int16(nil), buf...)
-		if r.IntN(2) == 0 {
-			if d := s.Accelerate(buf, r.IntN(2) == 0); d < 0 || d > stretch.MaxLag || d > n {
+		if atMost := r.IntN(1000); r.IntN(2) == 0 {
+			if d := s.Accelerate(buf, atMost, r.IntN(2) == 0); d < 0 || d > stretch.MaxLag || d > n || d > atMost {
 				t.Fatalf("%d of %d taken out", d, n)
 			} else if n > 0 && buf[0] != was[0] {
 				t.Fatal("the first sample changed")
@@ -319,7 +319,7 @@ func TestAllocatesNothing(t *testing.T) {
 	buf := make([]int16, 3000, 5000)
 	if n := testing.AllocsPerRun(100, func() {
 		copy(buf, pcm)
-		s.Accelerate(buf, true)
+		s.Accelerate(buf, stretch.MaxLag, true)
 		copy(buf, pcm)
 		s.Expand(buf, 1500, true)
 	}); n > 0 {
@@ -333,7 +333,7 @@ func BenchmarkAccelerate(b *testing.B) {
 	b.ReportAllocs()
 	for range b.N {
 		copy(buf, pcm)
-		s.Accelerate(buf, false)
+		s.Accelerate(buf, stretch.MaxLag, false)
 	}
 }
 
