@@ -20,6 +20,8 @@ Media
   --camera X                 default, none, pattern, pattern:ID, file:X.y4m, device:NAME
   --microphone X             default, none, tone, tone:HZ, speech, file:X.wav, device:NAME
   --speaker X                default, none, file:X.wav, device:NAME
+  --processing LIST          of the own voice: echo,noise,gain or none. Default: what the settings say for a real
+                             microphone, and none for tone, speech and file, which have no room around them
   --size WxH --fps N         of the picture that is sent (1280x720, 30)
   --codecs LIST              of the picture, in order of preference: vp9,vp8
   --relay-only               through the server's relay only

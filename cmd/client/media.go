@@ -177,7 +177,9 @@ func (l *link) update() {
 	}
 	o := l.calls.options
 	l.updateSpeaker(o.speaker.orSetting(l.settings.Speaker))
-	l.updateMicrophone(o.microphone.orSetting(l.settings.Microphone))
+	microphone := o.microphone.orSetting(l.settings.Microphone)
+	l.session.SetProcessing(o.processingOf(microphone, l.settings))
+	l.updateMicrophone(microphone)
 	want := spec{}
 	switch {
 	case l.screen != "":

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"visavis.example/internal/app"
+	"visavis.example/internal/media/process"
 )
 
 // options is the command line, checked.
@@ -49,8 +50,9 @@ type mediaOptions struct {
 	relayOnly                   bool
 	record                      string // y4m file or "-"
 	recordWidth, recordHeight   int
-	recordMicrophone            string // wav file
-	trace                       string // file of what happens to each picture
+	recordMicrophone            string           // wav file
+	trace                       string           // file of what happens to each picture
+	processing                  *process.Options // of the microphone's sound; nil: the settings say, for real devices only
 }
 
 var errHelp = errors.New("help was asked for")
@@ -58,7 +60,7 @@ var errHelp = errors.New("help was asked for")
 // parse reads the flags of a command, which may stand before and after its argument.
 func parse(command string, args []string) (*options, error) {
 	o := &options{command: command}
-	var passwordFile, camera, microphone, speaker, size, recordSize, codecs string
+	var passwordFile, camera, microphone, speaker, size, recordSize, codecs, processing string
 	f := flag.NewFlagSet("visavis "+command, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.server, "server", "", "")
@@ -72,6 +74,7 @@ func parse(command string, args []string) (*options, error) {
 	f.StringVar(&size, "size", "1280x720", "")
 	f.Float64Var(&o.media.fps, "fps", 30, "")
 	f.StringVar(&codecs, "codecs", "", "")
+	f.StringVar(&processing, "processing", "default", "")
 	f.BoolVar(&o.media.relayOnly, "relay-only", false, "")
 	f.StringVar(&o.media.record, "record-video", "", "")
 	f.StringVar(&o.media.recordMicrophone, "record-microphone", "", "")
@@ -107,7 +110,7 @@ func parse(command string, args []string) (*options, error) {
 		recordSize = size
 	}
 	err = errors.Join(
-		o.media.devices(camera, microphone, speaker), o.media.codecList(codecs),
+		o.media.devices(camera, microphone, speaker), o.media.codecList(codecs), o.media.processingList(processing),
 		readSize("size", size, &o.media.width, &o.media.height),
 		readSize("record-size", recordSize, &o.media.recordWidth, &o.media.recordHeight),
 		o.readPassword(passwordFile), o.check(),
@@ -201,10 +204,10 @@ func (o *options) override(s *app.Settings) {
 
 // settings gives what the window kept, with the command line over it. It is good even with an error.
 func (o *options) settings() (app.Settings, error) {
-	var s app.Settings
+	s := app.DefaultSettings()
 	path, err := app.SettingsPath(o.configDir)
 	if err == nil {
-		s, err = app.LoadSettings(path, app.Settings{})
+		s, err = app.LoadSettings(path, s)
 	}
 	o.override(&s)
 	return s, err
@@ -226,4 +229,38 @@ func (m *mediaOptions) codecList(list string) error {
 		m.codecs = append(m.codecs, c)
 	}
 	return nil
+}
+
+func (m *mediaOptions) processingList(list string) error {
+	if list == "default" {
+		return nil
+	}
+	m.processing = &process.Options{}
+	if list == "none" {
+		return nil
+	}
+	for _, p := range strings.Split(list, ",") {
+		switch p {
+		case "echo":
+			m.processing.Echo = true
+		case "noise":
+			m.processing.Noise = true
+		case "gain":
+			m.processing.Gain = true
+		default:
+			return fmt.Errorf("--processing is default, none, or some of echo,noise,gain; not %q", list)
+		}
+	}
+	return nil
+}
+
+// processingOf says what is done to the sound of a microphone: a file or a tone has neither room nor talker.
+func (m *mediaOptions) processingOf(microphone spec, s app.Settings) process.Options {
+	switch {
+	case m.processing != nil:
+		return *m.processing
+	case microphone.kind == "tone" || microphone.kind == "speech" || microphone.kind == "file":
+		return process.Options{}
+	}
+	return process.Options{Echo: s.EchoCancellation, Noise: s.NoiseSuppression, Gain: s.GainControl}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"visavis.example/internal/media/process"
+
 	"visavis.example/internal/app"
 )
 
@@ -47,7 +49,7 @@ func TestParseRefuses(t *testing.T) {
 		"call a --camera pattern:3.7", "call a --camera pattern --size 32x32", "call a --microphone tone:NaN",
 		"call a --camera file:", "call a --camera file:" + junk, "call a --camera file:" + dir + "/none", "call a --microphone file:" + junk,
 		"call a --microphone tone:5", "call a --speaker pattern", "call a --codecs h264", "call a --events - --record-video -",
-		"call a --password-file " + dir + "/none",
+		"call a --processing loud", "call a --processing echo,", "call a --password-file " + dir + "/none",
 	} {
 		args := strings.Fields(line)
 		_, err := parse(args[0], args[1:])
@@ -141,5 +143,41 @@ func TestEventsToAFullDisk(t *testing.T) {
 	l.write(app.Event{Event: "ended"})
 	if err := l.end(); err == nil {
 		t.Error("a full disk went unnoticed")
+	}
+}
+
+func TestProcessing(t *testing.T) {
+	dir := t.TempDir()
+	everything := process.Options{Echo: true, Noise: true, Gain: true}
+	for _, c := range []struct {
+		flags, file string
+		want        process.Options
+	}{
+		{"", "", everything},
+		{"", `{"server":"kept by an older program"}`, everything},
+		{"", `{"echoCancellation":false}`, process.Options{Noise: true, Gain: true}},
+		{"--microphone speech", "", process.Options{}},
+		{"--microphone tone", "", process.Options{}},
+		{"--microphone device:USB", "", everything},
+		{"--microphone speech --processing echo,gain", "", process.Options{Echo: true, Gain: true}},
+		{"--processing none", "", process.Options{}},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c.file == "" {
+			_ = os.Remove(filepath.Join(dir, "settings.json"))
+		}
+		o, err := parse("", append(strings.Fields(c.flags), "--config-dir", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := o.settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := o.media.processingOf(o.media.microphone.orSetting(s.Microphone), s); got != c.want {
+			t.Errorf("%q with %q: %+v, want %+v", c.flags, c.file, got, c.want)
+		}
 	}
 }

@@ -104,6 +104,16 @@ type Settings struct {
 	Microphone string `json:"microphone"`
 	Speaker    string `json:"speaker"`
 	Theme      string `json:"theme"` // "", "light", "dark"
+
+	// What is done to the own voice before it is sent. Not in files of older programs: see DefaultSettings.
+	EchoCancellation bool `json:"echoCancellation"`
+	NoiseSuppression bool `json:"noiseSuppression"`
+	GainControl      bool `json:"gainControl"`
+}
+
+// DefaultSettings are those of somebody who chose nothing yet.
+func DefaultSettings() Settings {
+	return Settings{EchoCancellation: true, NoiseSuppression: true, GainControl: true}
 }
 
 // Devices lists what can be chosen, by the names that people know.

@@ -104,7 +104,9 @@ func signedIn() app.Snapshot {
 		},
 		Chats: map[string][]app.Line{"bob": bobChat(self)},
 		Calls: recordsForTest(), CallsMore: true,
-		Settings: app.Settings{Server: "calls.example.org", Name: self.Name, Theme: "dark"},
+		Settings: app.Settings{
+			Server: "calls.example.org", Name: self.Name, Theme: "dark", EchoCancellation: true, NoiseSuppression: true, GainControl: true,
+		},
 		Devices: app.Devices{
 			Cameras: []string{"Integrated Camera", "USB Camera HD"}, Screens: []string{"Screen 1"},
 			Microphones: []string{"Internal Microphone", "Headset"}, Speakers: []string{"Internal Speakers", "Headset"},

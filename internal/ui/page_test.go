@@ -275,10 +275,18 @@ func TestSettings(t *testing.T) {
 	p.sound.SetSelected("None")
 	p.mic.SetSelected("System default")
 	p.look.Select(1)
+	test.Tap(p.voice[0])
+	const voice = " EchoCancellation:true NoiseSuppression:true GainControl:true}"
 	asked(t, f,
-		"settings {Server:calls.example.org Name:Anna Brandt Camera:USB Camera HD Microphone: Speaker: Theme:dark}",
-		"settings {Server:calls.example.org Name:Anna Brandt Camera: Microphone: Speaker:none Theme:dark}",
-		"settings {Server:calls.example.org Name:Anna Brandt Camera: Microphone: Speaker: Theme:light}")
+		"settings {Server:calls.example.org Name:Anna Brandt Camera:USB Camera HD Microphone: Speaker: Theme:dark"+voice,
+		"settings {Server:calls.example.org Name:Anna Brandt Camera: Microphone: Speaker:none Theme:dark"+voice,
+		"settings {Server:calls.example.org Name:Anna Brandt Camera: Microphone: Speaker: Theme:light"+voice,
+		"settings {Server:calls.example.org Name:Anna Brandt Camera: Microphone: Speaker: Theme:dark EchoCancellation:false NoiseSuppression:true GainControl:true}")
+	f.set(func(s *app.Snapshot) { s.Settings.EchoCancellation, s.Settings.GainControl = true, false })
+	asked(t, f)
+	if !p.voice[0].Checked || !p.voice[1].Checked || p.voice[2].Checked {
+		t.Error("switches are not shown as they are")
+	}
 	f.set(func(s *app.Snapshot) { s.Settings.Theme, s.Settings.Camera = "light", "Camera that was unplugged" })
 	asked(t, f) // showing is not choosing
 	if theme.Now() != &theme.Light || p.camera.Selected != "Camera that was unplugged" || !slices.Contains(p.camera.Options, "Camera that was unplugged") {

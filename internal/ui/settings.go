@@ -25,6 +25,7 @@ type settingsPage struct {
 	camera *fynewidget.Select
 	mic    *fynewidget.Select
 	sound  *fynewidget.Select
+	voice  [3]*fynewidget.Check // echo, noise, loudness
 	look   *widget.Tabs
 	server *widget.Note
 	quiet  bool // show is filling the fields: nobody chose anything
@@ -40,6 +41,11 @@ func newSettingsPage(w *window, m *mainPage) *settingsPage {
 	p.camera = p.choice(func(s *app.Settings) *string { return &s.Camera })
 	p.mic = p.choice(func(s *app.Settings) *string { return &s.Microphone })
 	p.sound = p.choice(func(s *app.Settings) *string { return &s.Speaker })
+	p.voice = [...]*fynewidget.Check{
+		p.check("Remove echo: turn off with headphones", func(s *app.Settings) *bool { return &s.EchoCancellation }),
+		p.check("Reduce background noise", func(s *app.Settings) *bool { return &s.NoiseSuppression }),
+		p.check("Even out loudness", func(s *app.Settings) *bool { return &s.GainControl }),
+	}
 	p.look = widget.NewTabs([]string{"System", "Light", "Dark"}, func(i int) {
 		p.change(func(s *app.Settings) { s.Theme = lookChoices[i] })
 	})
@@ -49,6 +55,7 @@ func newSettingsPage(w *window, m *mainPage) *settingsPage {
 	content := column(18,
 		card("Camera and sound", labelled("Camera", p.camera), labelled("Microphone", p.mic), labelled("Speaker", p.sound),
 			container.New(leading{}, again)),
+		card("Your voice", column(2, p.voice[0], p.voice[1], p.voice[2])),
 		card("Appearance", p.look),
 		card("Account", p.server, container.New(leading{}, out)))
 	scroll := container.NewVScroll(container.New(widget.Layout{
@@ -90,6 +97,10 @@ func (p *settingsPage) choice(field func(*app.Settings) *string) *fynewidget.Sel
 	})
 }
 
+func (p *settingsPage) check(label string, field func(*app.Settings) *bool) *fynewidget.Check {
+	return fynewidget.NewCheck(label, func(on bool) { p.change(func(s *app.Settings) { *field(s) = on }) })
+}
+
 func (p *settingsPage) change(f func(*app.Settings)) {
 	if p.quiet {
 		return
@@ -111,6 +122,11 @@ func (p *settingsPage) show(s app.Snapshot) {
 	offer(p.camera, s.Devices.Cameras, s.Settings.Camera)
 	offer(p.mic, s.Devices.Microphones, s.Settings.Microphone)
 	offer(p.sound, s.Devices.Speakers, s.Settings.Speaker)
+	for i, on := range []bool{s.Settings.EchoCancellation, s.Settings.NoiseSuppression, s.Settings.GainControl} {
+		if p.voice[i].Checked != on {
+			p.voice[i].SetChecked(on)
+		}
+	}
 	for i, c := range lookChoices {
 		if c == s.Settings.Theme {
 			p.look.Select(i)
