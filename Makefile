@@ -14,7 +14,7 @@ GOFUMPT_VERSION     := v0.10.0
 STATICCHECK_VERSION := v0.8.2
 GOLANGCI_VERSION    := v2.15.0
 
-.PHONY: help run demo test check bench build client server deps-build deps-test clean fuzz
+.PHONY: help run demo test check bench callbench build client server deps-build deps-test clean fuzz
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ check: deps-test tools ## formatting, vet, linters, module file, types of the br
 
 bench: deps-test build ## ms per frame, CPU and memory of a call; method in docs/performance.md
 	@scripts/bench.sh
+
+callbench: deps-test build ## calls over bad lines, ours beside Chromium's, with plots (root; CALLBENCH_ARGS)
+	@scripts/callbench.sh
 
 build: client server ## bin/visavis and bin/visavis-server
 
@@ -61,4 +64,4 @@ fuzz: ## each fuzz target for 30 s
 	@scripts/fuzz.sh 30s
 
 clean: ## remove what was built; ./data stays
-	rm -rf bin demo bench .tools
+	rm -rf bin demo bench callbench .tools

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/gobwas/ws"
 )
 
 //go:embed probe.js
@@ -30,6 +32,7 @@ type Chromium struct {
 	alloc  context.Context
 	cancel context.CancelFunc
 	first  context.Context
+	script string
 }
 
 // ChromiumConfig says what the browser's devices play and whom it trusts.
@@ -38,6 +41,25 @@ type ChromiumConfig struct {
 	CertFile string // PEM of the self-signed server; its key is trusted and no other
 	Camera   string // y4m; empty: no camera and no microphone at all
 	Sound    string // wav
+	Script   string // JavaScript that runs in each page before its own
+
+	// Before and Dial are for a browser in another network namespace: words to put before its command, such as nsenter and
+	// its flags, and how to reach an address there. Both or none.
+	Before []string
+	Dial   func(network, address string) (net.Conn, error)
+}
+
+type dialKey struct{}
+
+// The library's only door for another way to the browser is the default dialer of its websocket library.
+func init() {
+	ws.DefaultDialer.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dial, ok := ctx.Value(dialKey{}).(func(network, address string) (net.Conn, error)); ok && dial != nil {
+			return dial(network, address)
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	}
 }
 
 // FindChromium gives the browser's path.
@@ -76,7 +98,14 @@ func StartChromium(ctx context.Context, c ChromiumConfig) (*Chromium, error) {
 			chromedp.Flag("use-file-for-fake-video-capture", c.Camera),
 			chromedp.Flag("use-file-for-fake-audio-capture", c.Sound))
 	}
-	b := &Chromium{}
+	if len(c.Before) > 0 {
+		opts = append(opts, chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
+			cmd.Args = append(append([]string{}, c.Before...), append([]string{path}, cmd.Args[1:]...)...)
+			cmd.Path, cmd.Err = exec.LookPath(cmd.Args[0])
+		}))
+		ctx = context.WithValue(ctx, dialKey{}, c.Dial)
+	}
+	b := &Chromium{script: c.Script}
 	b.alloc, b.cancel = chromedp.NewExecAllocator(ctx, opts...)
 	b.first, _ = chromedp.NewContext(b.alloc, chromedp.WithErrorf(func(string, ...any) {}))
 	if err := chromedp.Run(b.first); err != nil {
@@ -115,6 +144,9 @@ func publicKeyPin(file string) (string, error) {
 	return base64.StdEncoding.EncodeToString(sum[:]), nil
 }
 
+// PID is the browser's first process.
+func (b *Chromium) PID() int { return chromedp.FromContext(b.first).Browser.Process().Pid }
+
 // Page is one tab.
 type Page struct {
 	ctx    context.Context
@@ -133,6 +165,11 @@ func (b *Chromium) Open(url string, width, height int64) (*Page, error) {
 		emulation.SetDeviceMetricsOverride(width, height, 1, false),
 		chromedp.ActionFunc(func(ctx context.Context) error {
 			_, err := page.AddScriptToEvaluateOnNewDocument(probeJS).Do(ctx)
+			if err == nil && b.script != "" {
+				if err = page.SetBypassCSP(true).Do(ctx); err == nil { // it may need worklets of its own
+					_, err = page.AddScriptToEvaluateOnNewDocument(b.script).Do(ctx)
+				}
+			}
 			return err
 		}),
 		chromedp.Navigate(url))

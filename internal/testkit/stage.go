@@ -15,6 +15,18 @@ import (
 type Stage struct {
 	Dir string // for data, recordings, passwords
 	Bin string // holds visavis and visavis-server
+
+	// Before gives words to put before the command of "server" or of a person, such as nsenter and its flags; nil: none.
+	Before func(who string) []string
+}
+
+// start runs one of the two programs as that person.
+func (s *Stage) start(who, program string, env, args []string) (*Process, error) {
+	words := []string{filepath.Join(s.Bin, program)}
+	if s.Before != nil {
+		words = append(s.Before(who), words...)
+	}
+	return Start(who, words[0], env, append(words[1:], args...)...)
 }
 
 // Binaries gives the folder with both programs: $VISAVIS_BIN, or a fresh build into dir.
@@ -58,7 +70,7 @@ type Server struct {
 func (s *Stage) Server(ctx context.Context, args ...string) (*Server, error) {
 	data := filepath.Join(s.Dir, "data")
 	all := append([]string{"serve", "--listen", "127.0.0.1:0", "--turn-listen", "127.0.0.1:0", "--data", data}, args...)
-	p, err := Start("server", filepath.Join(s.Bin, "visavis-server"), nil, all...)
+	p, err := s.start("server", "visavis-server", nil, all)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +87,7 @@ const Password = "correct horse 7 battery"
 
 // Client starts the windowless client as that person. The password and the events flag are added.
 func (s *Stage) Client(srv *Server, name string, args ...string) (*Process, error) {
-	return Start(name, filepath.Join(s.Bin, "visavis"), s.env(name), s.args(srv, name, args)...)
+	return s.start(name, "visavis", s.env(name), s.args(srv, name, args))
 }
 
 func (s *Stage) env(name string) []string {
@@ -94,7 +106,7 @@ func (s *Stage) args(srv *Server, name string, args []string) []string {
 // Register makes accounts.
 func (s *Stage) Register(ctx context.Context, srv *Server, names ...string) error {
 	for _, name := range names {
-		p, err := Start(name, filepath.Join(s.Bin, "visavis"), s.env(name), s.args(srv, name, []string{"register"})...)
+		p, err := s.Client(srv, name, "register")
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -175,9 +174,6 @@ func Possible() error {
 	d.close()
 	return nil
 }
-
-// StartIn starts a program in h's namespace. A child is born into the namespace of the thread that makes it.
-func (l *Link) StartIn(h Host, cmd *exec.Cmd) error { return inside(l.namespaces[h], cmd.Start) }
 
 // In runs f on a thread of h's namespace; sockets that f opens belong there. f starts no goroutine that does.
 func (l *Link) In(h Host, f func() error) error { return inside(l.namespaces[h], f) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -135,6 +136,18 @@ func (l *Link) read(out io.Reader) {
 		l.err = errors.New("it has ended")
 	}
 	close(l.done)
+}
+
+// Before is what to put before a command so that it runs in h's namespace, as the same process.
+func (l *Link) Before(h Host) []string { return []string{"nsenter", "--net=" + l.namespaces[h]} }
+
+// Dial connects from within h's namespace.
+func (l *Link) Dial(h Host, network, address string) (c net.Conn, err error) {
+	err = l.In(h, func() (err error) {
+		c, err = net.DialTimeout(network, address, 10*time.Second)
+		return err
+	})
+	return c, err
 }
 
 // Begin starts the schedule.

@@ -2,18 +2,12 @@
 
 package lossylink
 
-import (
-	"errors"
-	"os/exec"
-)
+import "errors"
 
 var errLinux = errors.New("network namespaces are Linux's: no lossy link for whole programs here")
 
 // Possible says why namespaces cannot be joined here.
 func Possible() error { return errLinux }
-
-// StartIn starts a program in h's namespace.
-func (l *Link) StartIn(Host, *exec.Cmd) error { return errLinux }
 
 // In runs f on a thread of h's namespace.
 func (l *Link) In(Host, func() error) error { return errLinux }
