@@ -10,7 +10,6 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
@@ -128,10 +127,10 @@ func registerVideo(m *webrtc.MediaEngine, c codec) error {
 	}, webrtc.RTPCodecTypeVideo)
 }
 
-// interceptors are our meter next to the network, our wire (transport-wide numbers, retransmissions), then pion's reports and
-// pion's transport-wide feedback. Left out on purpose: pion's nack generator and responder (they know no round trip,
-// and resend what two requests name twice), its pacers (audio waits behind video) and its per-packet statistics (our
-// own counters say the same).
+// interceptors are our meter next to the network, our wire (transport-wide numbers and feedback, retransmissions), then
+// pion's reports. Left out on purpose: pion's transport-wide feedback (ours speaks sooner), its nack generator and
+// responder (they know no round trip, and resend what two requests name twice), its pacers (audio waits behind video)
+// and its per-packet statistics (our own counters say the same).
 func interceptors(w *wire, m *meter, reports *trueReports, log pionLog) (*interceptor.Registry, error) {
 	r := &interceptor.Registry{}
 	r.Add(meterFactory{m})
@@ -147,17 +146,10 @@ func interceptors(w *wire, m *meter, reports *trueReports, log pionLog) (*interc
 		return nil, fmt.Errorf("sender reports: %w", err)
 	}
 	r.Add(sender)
-	feedback, err := twcc.NewSenderInterceptor(twcc.SendInterval(feedbackEvery), twcc.WithLoggerFactory(log))
-	if err != nil {
-		return nil, fmt.Errorf("transport-wide feedback: %w", err)
-	}
-	r.Add(feedback)
 	return r, nil
 }
 
 const (
-	feedbackEvery = 50 * time.Millisecond // as libwebrtc on a good line
-
 	iceKeepAlive    = time.Second
 	iceDisconnected = 3 * time.Second
 	iceFailed       = 17 * time.Second // after iceDisconnected; the same sum bounds the first attempt

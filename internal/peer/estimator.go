@@ -1,92 +1,153 @@
 package peer
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
-// estimator decides how much may be sent in all, from transport-wide feedback: a standing queue or heavy loss brings it
-// down to what got through, a clear line lets it grow. It is pure: the clock is an argument. pion's gcc is not used: it
-// creeps up by 8 % a second, grows without bound while little is sent, falls on any overuse, and ignores its own minimum.
-// It never probes.
+// estimator decides how much may be sent in all, from transport-wide feedback. A standing queue brings the target down
+// below what the line carries until the queue is gone; then it stays just below. Loss is judged apart (lossJudge).
+// Probes find out when the line has more to give, so there is no crawl. It is pure: the clock is an argument. pion's gcc
+// is not used: it creeps up by 8 % a second, grows without bound while little is sent, falls on any overuse, ignores
+// its own minimum, and never probes.
 type estimator struct {
 	minBps, maxBps int
 
-	target float64
-	// limit is what got through when the line was last found full; near it growth is careful. Zero: not known.
-	limit   float64
-	lastCut time.Time
-	lastUp  time.Time
-	epoch   time.Time // of the send times: they count from the first one
-	overuse int       // feedbacks in a row with a queue
+	target     float64
+	capacity   float64 // of the line when it was last found full; near it growth is careful. Zero: not known.
+	capacityAt time.Time
+	before     float64   // the target that filled it
+	draining   bool      // the queue is to go away
+	drainFrom  time.Time // since when, and from how much
+	drainQueue time.Duration
+	overSince  time.Time
+	lastCut    time.Time
+	lastUp     time.Time
+	grace      time.Time // until then a queue is our probe's
+	why        string    // the last change's reason, for the trace
+	stale      bool      // what waits to be sent was made for a much better line
+	dark       bool      // no feedback came for a while before this one
 
-	base   baseline
-	rate   rateMeter // what got through
+	roundTrip minimum // with the wait for feedback
+	every     time.Duration
+	heard     time.Time
+	queued    time.Duration
+
+	delay  queueMeter
+	got    rateMeter
 	losses lossMeter
+	judge  lossJudge
+	prober prober
 }
 
 const (
-	queueLimit   = 60 * time.Millisecond // of the fastest packet in a feedback, so jitter does not count as a queue
-	overuseCount = 3
-	cutPause     = 400 * time.Millisecond // before the next cut: the line must get the chance to show the effect
-	heavyLoss    = 0.10
-	lightLoss    = 0.02
-	fastGrowth   = 1.5  // a second, far from any known limit
-	slowGrowth   = 1.06 // a second, near it for
+	overQueue    = 35 * time.Millisecond
+	alarmQueue   = 90 * time.Millisecond
+	calmQueue    = 15 * time.Millisecond
+	overFor      = 40 * time.Millisecond
+	drainFor     = 1500 * time.Millisecond // the longest; what is still there then is the path's own delay
+	fullShare    = 0.94                    // of a full line's rate is used
+	fastGrowth   = 1.5                     // a second, far from any known limit
+	slowGrowth   = 1.03                    // a second, near it
+	trialGrowth  = 1.2
 	carefulFor   = 3 * time.Second
-	trialGrowth  = 1.25 // a second after that: the line may have changed
-	maxOverRate  = 1.6  // times what got through: more has not been shown to fit
+	maxOverRate  = 1.6                    // times what got through: more has not been shown to fit
+	blackoutGap  = 400 * time.Millisecond // without feedback, while something is sent
+	forgetFull   = 15 * time.Second
+	floorBps     = 30_000
+	firstWindow  = 14_000 // bytes, as TCP's (RFC 6928)
+	leastWindow  = 4_000
+	windowSpare  = 100 * time.Millisecond
+	assumedRTT   = 100 * time.Millisecond
+	feedbackMost = 500 * time.Millisecond
 )
 
 func newEstimator(startBps, minBps, maxBps int) *estimator {
-	return &estimator{minBps: minBps, maxBps: maxBps, target: float64(min(max(startBps, minBps), maxBps))}
+	return &estimator{minBps: minBps, maxBps: maxBps, target: float64(min(max(startBps, minBps), maxBps)), every: 50 * time.Millisecond}
 }
 
 func (e *estimator) targetBps() int { return int(e.target) }
 
 // lossFraction is the loss of about the last second, 0 to 1.
-func (e *estimator) lossFraction() float64 { return e.losses.fraction() }
+func (e *estimator) lossFraction(now time.Time) float64 { return e.losses.fraction(now) }
 
 // feedback takes what one feedback packet said and gives the new target.
-func (e *estimator) feedback(arrivals []arrival, now time.Time) int {
-	var fastest time.Duration
-	any := false
-	for _, a := range arrivals {
-		e.losses.add(a, now)
+func (e *estimator) feedback(list []arrival, now time.Time) int {
+	e.stale = false
+	e.dark = e.listen(list, now)
+	var newest time.Time
+	for _, a := range list {
+		if sent, got, ok := e.prober.take(a, e.judge.always > 0.03, now); ok {
+			e.probed(sent, got, now)
+		}
+		if !e.dark || !a.lost {
+			e.losses.add(a, now)
+		}
 		if a.lost {
 			continue
 		}
-		e.rate.add(a.size, a.received)
-		if e.epoch.IsZero() {
-			e.epoch = a.sent
+		if a.sent.After(newest) {
+			newest = a.sent
 		}
-		transit := a.received - a.sent.Sub(e.epoch) // up to a constant: the two clocks start anywhere
-		if !any || transit < fastest {
-			fastest, any = transit, true
+		if e.delay.add(a, now) {
+			e.got.reset()
 		}
+		e.got.add(a.size, a.received)
 	}
-	e.losses.forget(now)
-	if any {
-		if e.base.queue(fastest, now) > queueLimit {
-			e.overuse++
-		} else {
-			e.overuse = 0
-		}
+	if !newest.IsZero() {
+		e.roundTrip.take(now.Sub(newest), now)
+	}
+	if e.dark {
+		e.afterDark(now)
 	}
 	e.adjust(now)
 	return e.targetBps()
 }
 
+// listen notes how often feedback comes; true when it had stopped.
+func (e *estimator) listen(list []arrival, now time.Time) bool {
+	gap := now.Sub(e.heard)
+	first := e.heard.IsZero()
+	e.heard = now
+	if first || len(list) == 0 {
+		return false
+	}
+	if gap < feedbackMost {
+		e.every += (gap - e.every) / 8
+	}
+	return gap > blackoutGap+e.roundTrip.least() && now.Sub(list[0].sent) > gap
+}
+
+// afterDark begins carefully on a line that carries again: it may be another.
+func (e *estimator) afterDark(now time.Time) {
+	e.set(e.target*0.75, "line is back")
+	e.capacity, e.draining = 0, false
+	e.losses.forget()
+	e.judge.trial = lossTrial{}
+	e.prober.next, e.prober.active = now.Add(probeSettle), false
+}
+
+// pathChanged begins anew on another path, from what the old one carried.
+func (e *estimator) pathChanged(now time.Time) {
+	e.delay, e.roundTrip = queueMeter{}, minimum{}
+	e.losses.forget()
+	e.judge = lossJudge{}
+	e.capacity, e.draining, e.overSince = 0, false, time.Time{}
+	e.prober.next, e.prober.active = now.Add(probeSettle), false
+}
+
 // reportedLoss serves when the other sends no transport-wide feedback: a receiver report's fraction, 0 to 1.
-func (e *estimator) reportedLoss(fraction float64, now time.Time) int {
+func (e *estimator) reportedLoss(fraction float64) int {
 	e.losses.set(fraction)
 	switch {
-	case fraction > heavyLoss:
-		e.cut(e.target*(1-fraction/2), now)
-	case fraction < lightLoss:
-		e.target = min(e.target*1.1, float64(e.maxBps))
+	case fraction > 0.10:
+		e.set(e.target*(1-fraction/2), "loss reported")
+	case fraction < 0.02:
+		e.set(e.target*1.1, "no loss reported")
 	}
 	return e.targetBps()
+}
+
+func (e *estimator) set(to float64, why string) {
+	e.target = min(max(to, float64(e.minBps)), float64(e.maxBps))
+	e.why = why
 }
 
 func (e *estimator) adjust(now time.Time) {
@@ -95,150 +156,173 @@ func (e *estimator) adjust(now time.Time) {
 	}
 	passed := min(now.Sub(e.lastUp).Seconds(), 0.2)
 	e.lastUp = now
-	through := e.rate.bps()
-	loss := e.losses.fraction()
+	e.queued = e.delay.queue()
+	through := e.got.bps()
+	if e.overused(now) {
+		e.cut(now)
+		return
+	}
+	if e.draining {
+		e.drain(now)
+		return
+	}
+	if recent := e.losses.within(time.Second, now); recent.sent >= 20 && recent.fraction() > hopelessLoss && !e.judge.trial.on {
+		e.set(e.target*(1-0.7*passed), "nearly all is lost")
+		return
+	}
+	switch e.judge.judge(&e.losses, e.target, through, e.roundTrip.least(), now) {
+	case lossSuspect:
+		e.set(e.target*e.judge.trial.share, "is it the rate that loses?")
+		e.prober.active = false
+	case lossOfLine:
+		e.set(e.judge.trial.before, "the line loses at any rate")
+	case lossOfRate:
+		to := 0.95 * e.judge.trial.through
+		if e.judge.trial.loss < 0.12 {
+			to = max(to, 0.85*e.judge.trial.before) // it may have been chance
+		}
+		e.capacity, e.capacityAt = to, now
+		e.set(min(e.target, to), "loss went with the rate")
+		e.prober.cut(now)
+	case noVerdict:
+		e.grow(passed, through, now)
+	}
+}
+
+// overused says whether there is a queue that must go.
+func (e *estimator) overused(now time.Time) bool {
+	if e.queued <= overQueue {
+		e.overSince = time.Time{}
+		return false
+	}
+	if e.overSince.IsZero() {
+		e.overSince = now
+	}
+	if e.queued > alarmQueue && e.delay.newest() >= e.queued {
+		return true
+	}
+	return now.Sub(e.overSince) >= overFor && now.After(e.grace)
+}
+
+// cut brings the target so far down that the queue is gone in about half a second.
+func (e *estimator) cut(now time.Time) {
+	if now.Sub(e.lastCut) < max(150*time.Millisecond, e.roundTrip.least()+50*time.Millisecond) {
+		return
+	}
+	full := e.delay.fullRate()
+	if full == 0 {
+		full = e.got.bps()
+	}
+	if full == 0 {
+		return
+	}
+	if !e.draining {
+		e.before = e.target
+		e.draining, e.drainFrom, e.drainQueue = true, now, e.queued
+	}
+	share := 0.9 - e.queued.Seconds()/0.8
+	to := full * min(max(share, 0.5), 0.9)
+	e.stale = e.target > 1.5*full
+	e.lastCut, e.capacity, e.capacityAt = now, full, now
+	e.prober.cut(now)
+	if e.judge.trial.on {
+		e.judge.trial.on = false
+	}
+	if to < e.target {
+		e.set(to, "queue")
+	}
+	e.drain(now)
+}
+
+// drain waits until the queue is gone.
+func (e *estimator) drain(now time.Time) {
 	switch {
-	case e.overuse >= overuseCount:
-		if now.Sub(e.lastCut) >= cutPause && through > 0 {
-			e.limit = through
-			e.cut(min(through*0.85, e.target), now)
+	case e.queued < calmQueue:
+		e.draining = false
+		e.set(max(e.target, min(e.capacity*fullShare, e.before)), "queue is gone")
+	case now.Sub(e.drainFrom) > drainFor:
+		if e.queued > e.drainQueue*3/4 {
+			e.delay.rebase(now)
 		}
-	case loss > heavyLoss:
-		if now.Sub(e.lastCut) >= cutPause {
-			e.cut(e.target*(1-loss/2), now)
+		e.drainFrom, e.drainQueue = now, e.queued
+	}
+}
+
+func (e *estimator) grow(passed, through float64, now time.Time) {
+	if e.capacity > 0 && (e.target > 1.15*e.capacity || now.Sub(e.capacityAt) > forgetFull) {
+		e.capacity = 0
+	}
+	recent := e.losses.within(time.Second, now)
+	if through <= 0 || e.queued > calmQueue || e.judge.trial.on || recent.fraction() > e.judge.always+lossHold {
+		return
+	}
+	growth := fastGrowth
+	if e.capacity > 0 && e.target > e.capacity*0.9 {
+		if growth = slowGrowth; !e.prober.able && now.Sub(e.capacityAt) > carefulFor {
+			growth = trialGrowth // nothing else would find out that the line has changed
 		}
-	case e.overuse > 0, loss > lightLoss:
-	case through > 0:
-		growth := fastGrowth
-		if e.limit > 0 && e.target > e.limit*0.8 {
-			if growth = slowGrowth; now.Sub(e.lastCut) > carefulFor {
-				growth = trialGrowth
+	}
+	// Little being sent shows nothing about the line: do not grow on it, nor shrink.
+	ceiling := max(through*maxOverRate, e.target)
+	e.set(min(e.target*(1+(growth-1)*passed), ceiling), "clear")
+}
+
+// probed takes what a probe found.
+func (e *estimator) probed(sent, got float64, now time.Time) {
+	if got == 0 {
+		e.prober.after(false, now)
+		return
+	}
+	if got >= probeSuccess*sent {
+		if to := 0.92 * got; to > e.target && !e.draining {
+			if to > 1.1*e.capacity {
+				e.capacity = 0
 			}
+			e.set(to, "probe")
 		}
-		if e.limit > 0 && e.target > e.limit*1.3 {
-			e.limit = 0 // the line has more to give than when it was full
-		}
-		// Little being sent shows nothing about the line: do not grow on it, nor shrink.
-		ceiling := max(through*maxOverRate, e.target)
-		e.target = min(e.target*(1+(growth-1)*passed), ceiling, float64(e.maxBps))
+		e.prober.after(true, now)
+		return
 	}
-}
-
-func (e *estimator) cut(to float64, now time.Time) {
-	e.target = max(to, float64(e.minBps))
-	e.lastCut, e.overuse = now, 0
-}
-
-// baseline knows the smallest transit of the last 5 to 10 seconds; what is above it waits in a queue. Clocks drift, so
-// nothing older counts.
-type baseline struct {
-	started       bool
-	previous, now time.Duration
-	since         time.Time
-}
-
-const baselineWindow = 5 * time.Second
-
-func (b *baseline) queue(transit time.Duration, now time.Time) time.Duration {
-	if !b.started {
-		*b = baseline{started: true, previous: transit, now: transit, since: now}
+	e.grace = now.Add(e.roundTrip.least() + 150*time.Millisecond)
+	if !e.draining {
+		e.capacity, e.capacityAt = got, now
+		e.set(max(e.target, 0.9*got), "probe found the limit")
 	}
-	if now.Sub(b.since) > baselineWindow {
-		b.previous, b.now, b.since = b.now, transit, now
-	}
-	b.now = min(b.now, transit)
-	return transit - min(b.previous, b.now)
+	e.prober.after(false, now)
 }
 
-// rateMeter measures over the last half second of the receiver's clock, which may stand still: sendLog packets at most.
-type rateMeter struct {
-	packets []ratedPacket
-	bytes   int
+// probe gives a cluster to send when it is time for one.
+func (e *estimator) probe(now time.Time) (cluster, bool) {
+	p := &e.prober
+	if !p.able || p.active || e.draining || e.judge.trial.on || e.heard.IsZero() || e.queued > calmQueue ||
+		e.target > 0.97*float64(e.maxBps) || now.Before(p.next) || now.Sub(e.heard) > 4*e.every {
+		return cluster{}, false
+	}
+	if p.next.IsZero() { // the first one
+		p.next = now.Add(probeSettle)
+		return cluster{}, false
+	}
+	return p.begin(e.target, e.maxBps, e.capacity > 0, now), true
 }
 
-type ratedPacket struct {
-	at   time.Duration
-	size int
+// window is how many bytes may be on their way before feedback speaks of them.
+func (e *estimator) window() int64 {
+	if e.heard.IsZero() {
+		return firstWindow
+	}
+	rtt := e.roundTrip.least()
+	if rtt == 0 {
+		rtt = assumedRTT
+	}
+	spare := windowSpare
+	if e.draining {
+		spare = 20 * time.Millisecond
+	}
+	return max(int64(e.target/8*(rtt+e.every+spare).Seconds()), leastWindow)
 }
 
-const rateWindow = 500 * time.Millisecond
+// minimum is the least of the last 10 to 20 seconds.
+type minimum struct{ b baseline }
 
-func (r *rateMeter) add(size int, at time.Duration) {
-	if n := len(r.packets); n > 0 && at < r.packets[n-1].at-time.Minute {
-		r.packets, r.bytes = r.packets[:0], 0 // the reference time has wrapped
-	}
-	r.packets = append(r.packets, ratedPacket{at, size})
-	r.bytes += size
-	old := 0
-	for old < len(r.packets)-1 && (r.packets[old].at < at-rateWindow || len(r.packets)-old > sendLog) {
-		r.bytes -= r.packets[old].size
-		old++
-	}
-	r.packets = slices.Delete(r.packets, 0, old)
-}
-
-// bps is 0 until there is enough to tell.
-func (r *rateMeter) bps() float64 {
-	n := len(r.packets)
-	if n < 5 {
-		return 0
-	}
-	span := r.packets[n-1].at - r.packets[0].at
-	if span < rateWindow/5 {
-		return 0
-	}
-	return float64(r.bytes*8) / span.Seconds()
-}
-
-// lossMeter counts over the last second.
-type lossMeter struct {
-	buckets [10]lossBucket // 100 ms each, by time
-	fixed   float64
-}
-
-type lossBucket struct {
-	period      int64
-	sent, fates int // fates: lost ones
-}
-
-const lossPeriod = 100 * time.Millisecond
-
-func (l *lossMeter) add(a arrival, now time.Time) {
-	period := now.UnixNano() / int64(lossPeriod)
-	b := &l.buckets[period%int64(len(l.buckets))]
-	if b.period != period {
-		*b = lossBucket{period: period}
-	}
-	switch {
-	case a.found:
-		b.fates--
-	case a.lost:
-		b.sent++
-		b.fates++
-	default:
-		b.sent++
-	}
-}
-
-func (l *lossMeter) forget(now time.Time) {
-	period := now.UnixNano() / int64(lossPeriod)
-	for i := range l.buckets {
-		if l.buckets[i].period <= period-int64(len(l.buckets)) {
-			l.buckets[i] = lossBucket{}
-		}
-	}
-}
-
-func (l *lossMeter) set(fraction float64) { l.fixed = fraction }
-
-func (l *lossMeter) fraction() float64 {
-	sent, lost := 0, 0
-	for _, b := range l.buckets {
-		sent += b.sent
-		lost += b.fates
-	}
-	if sent < 20 {
-		return l.fixed
-	}
-	return min(max(float64(lost)/float64(sent), 0), 1)
-}
+func (m *minimum) take(d time.Duration, now time.Time) { m.b.take(d, now) }
+func (m *minimum) least() time.Duration                { return m.b.least() }

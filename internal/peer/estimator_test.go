@@ -108,6 +108,7 @@ func TestEstimatorJitterIsNoQueue(t *testing.T) {
 	}
 }
 
+// A line that loses at any rate keeps what it can carry, so that repair has room; one that is lost on does not.
 func TestEstimatorLoss(t *testing.T) {
 	e, l := newTestEstimator(), newMadeUpLine(20e6)
 	l.loss = 0.05
@@ -117,8 +118,28 @@ func TestEstimatorLoss(t *testing.T) {
 	}
 	l.loss = 0.3
 	l.run(e, 30*time.Second, 1e9)
-	if r := e.targetBps(); r > startTargetBps/2 || r < minTargetBps {
+	if r := e.targetBps(); r < startTargetBps*6/10 { // it may be looking just now
 		t.Errorf("%d with 30 %% loss", r)
+	}
+	l.loss = 1
+	l.run(e, 60*time.Second, 1e9)
+	if r := e.targetBps(); r > startTargetBps/4 || r < minTargetBps {
+		t.Errorf("%d while all is lost", r)
+	}
+}
+
+// A line without a queue says that it is full by losing what is too much.
+func TestEstimatorPoliced(t *testing.T) {
+	e, l := newTestEstimator(), newMadeUpLine(1e6)
+	l.queueMax = 12 * time.Millisecond
+	l.run(e, 10*time.Second, 1e9)
+	sum := 0
+	for range 20 {
+		l.run(e, time.Second, 1e9)
+		sum += e.targetBps() / 20
+	}
+	if sum < 600_000 || sum > 1_100_000 {
+		t.Errorf("%d on a line that drops what is above 1 Mbit/s", sum)
 	}
 }
 
@@ -135,14 +156,14 @@ func TestEstimatorWithReportsOnly(t *testing.T) {
 	e, now := newTestEstimator(), time.Unix(1, 0)
 	for range 10 {
 		now = now.Add(time.Second)
-		e.reportedLoss(0.01, now)
+		e.reportedLoss(0.01)
 	}
 	if e.targetBps() < 2*startTargetBps {
 		t.Errorf("%d without loss", e.targetBps())
 	}
 	for range 30 {
 		now = now.Add(time.Second)
-		e.reportedLoss(0.4, now)
+		e.reportedLoss(0.4)
 	}
 	if e.targetBps() != minTargetBps {
 		t.Errorf("%d with 40 %% loss", e.targetBps())
@@ -166,13 +187,13 @@ func TestOvertakenIsNotLost(t *testing.T) {
 	for i := range 100 {
 		l.add(arrival{lost: i%5 == 0}, now)
 	}
-	if f := l.fraction(); f < 0.19 || f > 0.21 {
+	if f := l.fraction(now); f < 0.19 || f > 0.21 {
 		t.Errorf("%g", f)
 	}
 	for range 20 {
 		l.add(arrival{found: true}, now)
 	}
-	if f := l.fraction(); f != 0 {
+	if f := l.fraction(now); f != 0 {
 		t.Errorf("%g", f)
 	}
 }

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"math"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -40,17 +39,13 @@ func newProtector(s *Session) *protector {
 // putParities queues parities in front of all pictures, behind those that are there already: they are of use only while
 // the packets that they cover are waited for.
 func (p *pacer) putParities(after *pacedPacket, payloads [][]byte) {
-	if len(payloads) == 0 {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := 0
-	for at < len(p.pictures) && p.pictures[at].parity {
-		at++
-	}
-	for i, b := range payloads {
-		p.pictures = slices.Insert(p.pictures, at+i, pacedPacket{rtpTime: after.rtpTime, parity: true, payload: p.copyLocked(b), put: after.put})
+	for _, b := range payloads {
+		if len(p.fec) >= fecQueue {
+			return
+		}
+		p.fec = append(p.fec, pacedPacket{rtpTime: after.rtpTime, parity: true, payload: p.copyLocked(b), put: after.put})
 		p.bytes += len(b)
 	}
 }

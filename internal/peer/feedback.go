@@ -6,8 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -69,7 +67,7 @@ func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
 		s.bandwidth.gotFeedback(p, now)
 	case *rtcp.TransportLayerNack:
 		s.asked.gotNACK(s, p.MediaSSRC)
-		s.wire.gotNACK(p, now, s.rtt.load(), s.bandwidth.target())
+		s.wire.gotNACK(p, now, s.rtt.load(), s.bandwidth.target(), s.bandwidth.loss())
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == s.videoOut.track.source() {
 			s.asked.pli.Add(1)
@@ -142,57 +140,6 @@ func (a *audioSender) gotLoss(fraction float64) {
 		percent = old - max((old-percent)/4, 1)
 	}
 	a.loss.Store(percent)
-}
-
-// bandwidth puts the estimator between feedback, which comes on pion's goroutines, and the senders.
-type bandwidth struct {
-	mu       sync.Mutex
-	e        *estimator
-	wire     *wire
-	line     *lossyLine
-	use      func(targetBps int)
-	precise  bool // transport-wide feedback comes: reports are not needed
-	arrivals []arrival
-	now      atomic.Int64
-}
-
-func (b *bandwidth) start(s *Session) {
-	b.e = newEstimator(startTargetBps, minTargetBps, s.MaxBitrateBps)
-	b.wire, b.line, b.use = s.wire, s.videoOut.protect.line, s.videoOut.setTarget
-	b.set(b.e.targetBps())
-}
-
-func (b *bandwidth) set(bps int) {
-	b.now.Store(int64(bps))
-	b.use(bps)
-}
-
-func (b *bandwidth) target() int { return int(b.now.Load()) }
-
-func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.precise = true
-	b.arrivals = b.wire.gotFeedback(fb, b.arrivals)
-	b.line.saw(b.arrivals)
-	if len(b.arrivals) > 0 {
-		b.set(b.e.feedback(b.arrivals, now))
-	}
-}
-
-func (b *bandwidth) gotLoss(fraction float64, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.precise {
-		b.set(b.e.reportedLoss(fraction, now))
-	}
-}
-
-// loss is the share of what we sent that did not arrive, 0 to 1.
-func (b *bandwidth) loss() float64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.e.lossFraction()
 }
 
 // aptOf gives the payload type that an RTX one repairs.

@@ -8,28 +8,38 @@ import (
 )
 
 // pacer owns all sending of sound and pictures: its one goroutine gives each packet its number and hands it to the
-// network. Sound goes first and never waits. Pictures are spread over time, so that a key frame does not flood a slow
-// line's queue in front of the sound. The encoder asks room before it takes the next picture, so at most a few wait
-// here; what has waited too long is thrown away, not delivered late.
+// network. Sound goes first and never waits; then what is sent again, error correction, pictures, and padding where a
+// probe wants it. All but the sound is spread over time, so that a key frame does not flood a slow line's queue in front
+// of it, and stops when more is on its way than the line can hold (congestion window). The encoder asks room before it
+// takes the next picture, so at most a few wait here; what has waited too long is thrown away, not delivered late.
 type pacer struct {
 	sendSound func(*pacedPacket) error
 	sendVideo func(*pacedPacket) error
 	sent      func(*pacedPacket, time.Time) // the last packet of a picture has left
-	// onDiscard is called from the pacer's goroutine when pictures that the encoder gave were thrown away: the next one
-	// must not refer to them. It must not wait.
+	// onDiscard is called when pictures that the encoder gave were thrown away, or were lost beyond repair: the next one
+	// must not refer to them. It comes from any goroutine and must not wait.
 	onDiscard func()
+	wire      *wire // nil in tests: no window, nothing is sent again, no padding
+	clock     func() time.Time
 	rate      atomic.Int64 // bits a second that are allowed in all
+	window    atomic.Int64 // bytes that may be on their way; 0: any number
 
 	mu        sync.Mutex
 	sound     []pacedPacket
+	repairs   []resendRequest
+	fec       []pacedPacket // parities
 	pictures  []pacedPacket
 	free      [][]byte
-	bytes     int       // in pictures
-	due       time.Time // when the next packet of a picture may leave
+	bytes     int       // in pictures and fec
+	due       time.Time // when the next packet may leave, but sound
+	lastSent  time.Time // any packet
 	discarded int       // pictures
+	probe     cluster   // bytes are those left
+	blocked   bool      // by the window
+	noPadding bool      // could be sent when it was wanted
 
-	wake  chan struct{} // a packet was put
-	spare chan struct{} // the queue got shorter than room wants
+	wake  chan struct{} // there is something to do
+	spare chan struct{} // another picture may be put
 }
 
 // pictureMeta is what goes with a picture through the pacer.
@@ -57,20 +67,27 @@ const (
 	paceBurst   = 5 * time.Millisecond
 	roomBelow   = 40 * time.Millisecond // of sending at that pace
 	staleAfter  = 400 * time.Millisecond
+	backlogMost = 150 * time.Millisecond // of sending at the allowed rate, when that has fallen
 	minPaceBps  = 200_000
 	freePackets = 256
 	soundQueue  = 16 // packets; only a stuck network fills it
+	repairQueue = 256
+	fecQueue    = 256
+	aliveEvery  = 100 * time.Millisecond // a packet leaves so often although the window is full: it may be feedback that got lost
 )
 
 func newPacer(sendVideo, sendSound func(*pacedPacket) error) *pacer {
-	p := &pacer{sendVideo: sendVideo, sendSound: sendSound, wake: make(chan struct{}, 1), spare: make(chan struct{}, 1)}
+	p := &pacer{
+		sendVideo: sendVideo, sendSound: sendSound, clock: time.Now,
+		wake: make(chan struct{}, 1), spare: make(chan struct{}, 1),
+	}
 	p.rate.Store(minPaceBps)
 	return p
 }
 
 // put takes one picture's payloads, copying them.
 func (p *pacer) put(rtpTime uint32, payloads [][]byte, meta pictureMeta) {
-	now, size := time.Now(), 0
+	now, size := p.clock(), 0
 	for _, b := range payloads {
 		size += len(b)
 	}
@@ -82,6 +99,27 @@ func (p *pacer) put(rtpTime uint32, payloads [][]byte, meta pictureMeta) {
 		p.bytes += len(b)
 	}
 	p.mu.Unlock()
+	signal(p.wake)
+}
+
+// putRepair takes a request to send something again; false when too many wait.
+func (p *pacer) putRepair(r resendRequest) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.repairs) >= repairQueue {
+		return false
+	}
+	p.repairs = append(p.repairs, r)
+	signal(p.wake)
+	return true
+}
+
+// putProbe begins a probe: for so many bytes everything leaves at its pace, with padding where there is nothing else.
+func (p *pacer) putProbe(c cluster) {
+	p.mu.Lock()
+	p.probe, p.due = c, time.Time{}
+	p.mu.Unlock()
+	p.wire.setProbe(c.id)
 	signal(p.wake)
 }
 
@@ -119,11 +157,20 @@ func (p *pacer) room() bool {
 	return p.roomLocked()
 }
 
-func (p *pacer) roomLocked() bool { return p.duration(p.bytes) < roomBelow }
+func (p *pacer) roomLocked() bool {
+	return !p.blocked && p.duration(p.bytes, p.paceLocked()) < roomBelow
+}
 
-func (p *pacer) duration(bytes int) time.Duration {
-	rate := float64(max(p.rate.Load(), minPaceBps)) * paceFactor
-	return time.Duration(float64(bytes*8) / rate * float64(time.Second))
+// paceLocked is in bits a second.
+func (p *pacer) paceLocked() float64 {
+	if p.probe.bytes > 0 {
+		return float64(p.probe.bps)
+	}
+	return float64(max(p.rate.Load(), minPaceBps)) * paceFactor
+}
+
+func (p *pacer) duration(bytes int, bps float64) time.Duration {
+	return time.Duration(float64(bytes*8) / bps * float64(time.Second))
 }
 
 // run sends until stop is closed.
@@ -131,7 +178,7 @@ func (p *pacer) run(stop <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		wait := p.step(time.Now())
+		wait := p.step(p.clock())
 		var later <-chan time.Time
 		if wait > 0 {
 			timer.Reset(wait)
@@ -146,74 +193,171 @@ func (p *pacer) run(stop <-chan struct{}) {
 	}
 }
 
-// step sends what may leave now and says when to come again, 0 for not before something is put.
+// pacedKind says which queue a packet comes from, best first.
+type pacedKind uint8
+
+const (
+	kindNone pacedKind = iota
+	kindSound
+	kindRepair
+	kindFEC
+	kindVideo
+	kindPadding
+)
+
+// step sends what may leave now and says when to come again, 0 for not before something happens.
 func (p *pacer) step(now time.Time) time.Duration {
 	p.discardStale(now)
 	for {
-		next, isSound, wait, ok := p.pop(now)
-		if !ok {
+		kind, next, repair, wait := p.pop(now)
+		size := len(next.payload)
+		switch kind { // sending fails only when the connection ends
+		case kindNone:
 			return wait
+		case kindSound:
+			_ = p.sendSound(&next)
+		case kindRepair:
+			size = p.wire.again(repair, now)
+		case kindFEC:
+			_ = p.sendVideo(&next)
+		case kindVideo:
+			if _ = p.sendVideo(&next); next.marker && p.sent != nil {
+				p.sent(&next, now)
+			}
+		case kindPadding:
+			size = p.wire.pad(repair.pad, now)
 		}
-		if isSound {
-			_ = p.sendSound(&next) // fails only when the connection ends, as below
-		} else if _ = p.sendVideo(&next); next.marker && p.sent != nil {
-			p.sent(&next, now)
-		}
-		p.done(next.payload)
+		p.done(kind, size, next.payload, now)
 	}
 }
 
-func (p *pacer) pop(now time.Time) (next pacedPacket, isSound bool, wait time.Duration, ok bool) {
+// pop takes the next packet that may leave, or says how long none may.
+func (p *pacer) pop(now time.Time) (kind pacedKind, next pacedPacket, repair resendRequest, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.sound) > 0 {
 		next = p.sound[0]
 		p.sound = slices.Delete(p.sound, 0, 1)
-		return next, true, 0, true
+		return kindSound, next, repair, 0
 	}
-	if len(p.pictures) == 0 {
-		return next, false, 0, false
+	if alive := p.checkWindowLocked(now); p.blocked {
+		switch {
+		case alive > 0:
+			return kindNone, next, repair, alive
+		case p.noPadding && len(p.pictures) > 0:
+			next = p.pictures[0]
+			p.pictures = slices.Delete(p.pictures, 0, 1)
+			return kindVideo, next, repair, 0
+		}
+		return kindPadding, next, resendRequest{pad: 1}, 0
 	}
-	if wait := p.due.Sub(now); wait > paceBurst {
-		return next, false, wait, false
+	if wait := p.due.Sub(now); wait > p.burstLocked() {
+		return kindNone, next, repair, wait
 	}
-	next = p.pictures[0]
-	p.pictures = slices.Delete(p.pictures, 0, 1)
-	p.bytes -= len(next.payload)
-	if p.due.Before(now) {
-		p.due = now
+	for i, r := range p.repairs {
+		if left := r.due.Sub(now); left > 0 {
+			if wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		p.repairs = slices.Delete(p.repairs, i, i+1)
+		return kindRepair, next, r, 0
 	}
-	p.due = p.due.Add(p.duration(len(next.payload)))
+	switch {
+	case len(p.fec) > 0:
+		next = p.fec[0]
+		p.fec = slices.Delete(p.fec, 0, 1)
+		return kindFEC, next, repair, 0
+	case len(p.pictures) > 0:
+		next = p.pictures[0]
+		p.pictures = slices.Delete(p.pictures, 0, 1)
+		return kindVideo, next, repair, 0
+	case p.probe.bytes > 0:
+		return kindPadding, next, resendRequest{pad: p.probe.bytes}, 0
+	}
 	if p.roomLocked() {
 		signal(p.spare)
 	}
-	return next, false, 0, true
+	return kindNone, next, repair, wait
 }
 
-// done keeps a sent packet's memory.
-func (p *pacer) done(payload []byte) {
+func (p *pacer) burstLocked() time.Duration {
+	if p.probe.bytes > 0 {
+		return 0 // its packets should be even
+	}
+	return paceBurst
+}
+
+// checkWindowLocked finds whether the line holds as much as it may, and when a packet is due nevertheless.
+func (p *pacer) checkWindowLocked(now time.Time) (alive time.Duration) {
+	window := p.window.Load()
+	p.blocked = p.wire != nil && window > 0 && p.wire.inFlight() >= window
+	if !p.blocked {
+		return 0
+	}
+	if p.lastSent.IsZero() {
+		p.lastSent = now
+	}
+	return max(aliveEvery-now.Sub(p.lastSent), 0)
+}
+
+// done counts what was sent and keeps its memory.
+func (p *pacer) done(kind pacedKind, size int, payload []byte, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.free) < freePackets {
+	p.lastSent = now
+	if payload != nil && len(p.free) < freePackets {
 		p.free = append(p.free, payload)
 	}
+	if kind == kindFEC || kind == kindVideo {
+		p.bytes -= size
+	}
+	if kind != kindSound {
+		if p.due.Before(now) {
+			p.due = now
+		}
+		p.due = p.due.Add(p.duration(size, p.paceLocked()))
+	}
+	if kind == kindPadding {
+		p.noPadding = size == 0
+		p.blocked = p.blocked && !p.noPadding // a picture must do
+	}
+	if p.probe.bytes > 0 {
+		if p.probe.bytes -= size + paddingOverhead; p.probe.bytes <= 0 || kind == kindPadding && size == 0 {
+			p.probe = cluster{}
+			p.wire.setProbe(0)
+		}
+	}
+	if p.roomLocked() {
+		signal(p.spare)
+	}
 }
+
+const paddingOverhead = 12 + transportOverhead
 
 // discardStale throws everything away once the first picture has waited too long: those behind it refer to it.
 func (p *pacer) discardStale(now time.Time) {
 	p.mu.Lock()
 	stale := len(p.pictures) > 0 && now.Sub(p.pictures[0].put) > staleAfter
-	if stale {
-		p.discardLocked()
-	}
 	p.mu.Unlock()
-	if stale && p.onDiscard != nil {
-		p.onDiscard()
+	if stale {
+		p.discard()
 	}
 }
 
-func (p *pacer) discardLocked() {
-	for _, q := range p.pictures {
+// tooMuch says whether what waits would take far too long at the rate that is allowed now. A key frame is waited for: the
+// next one would be no smaller.
+func (p *pacer) tooMuch() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pictures) > 0 && !p.pictures[0].meta.key && p.duration(p.bytes, float64(max(p.rate.Load(), 1))) > backlogMost
+}
+
+// discard throws away all pictures that wait.
+func (p *pacer) discard() {
+	p.mu.Lock()
+	for _, q := range slices.Concat(p.pictures, p.fec) {
 		if q.marker {
 			p.discarded++
 		}
@@ -221,6 +365,13 @@ func (p *pacer) discardLocked() {
 			p.free = append(p.free, q.payload)
 		}
 	}
-	p.pictures, p.bytes = p.pictures[:0], 0
-	signal(p.spare)
+	p.pictures, p.fec, p.repairs, p.bytes = p.pictures[:0], p.fec[:0], p.repairs[:0], 0
+	p.mu.Unlock()
+	if p.wire != nil {
+		p.wire.forget(p.clock())
+	}
+	if p.onDiscard != nil {
+		p.onDiscard()
+	}
+	signal(p.wake)
 }

@@ -94,7 +94,7 @@ var DefaultCodecs = []string{"vp9", "vp8"}
 
 const (
 	startTargetBps = 800_000
-	minTargetBps   = 100_000
+	minTargetBps   = floorBps
 	defaultMaxBps  = 2_500_000
 )
 

@@ -48,7 +48,7 @@ func TestResendAsRTX(t *testing.T) {
 		sendVideo(t, video, 65534+s, 10, byte(s))
 	}
 	nack := &rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: 65535, LostPackets: 0b101}, {PacketID: 77}}}
-	w.gotNACK(nack, now, 50*time.Millisecond, 1e6)
+	w.gotNACK(nack, now, 50*time.Millisecond, 1e6, 0)
 	if len(out.packets) != 5+3 {
 		t.Fatalf("%d packets sent", len(out.packets))
 	}
@@ -61,11 +61,11 @@ func TestResendAsRTX(t *testing.T) {
 			t.Errorf("packet %d has transport number %d", i, number(p))
 		}
 	}
-	w.gotNACK(nack, now.Add(10*time.Millisecond), 50*time.Millisecond, 1e6)
+	w.gotNACK(nack, now.Add(10*time.Millisecond), 50*time.Millisecond, 1e6, 0)
 	if len(out.packets) != 8 {
 		t.Error("sent twice within a round trip")
 	}
-	w.gotNACK(nack, now.Add(50*time.Millisecond), 50*time.Millisecond, 1e6)
+	w.gotNACK(nack, now.Add(50*time.Millisecond), 50*time.Millisecond, 1e6, 0)
 	if len(out.packets) != 11 || out.packets[8].SequenceNumber != 3 {
 		t.Error("not sent again after a round trip")
 	}
@@ -79,7 +79,7 @@ func TestResendBudget(t *testing.T) {
 	}
 	flood := func() {
 		for s := range uint16(1000) {
-			w.gotNACK(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: s}}}, now, 0, 400_000)
+			w.gotNACK(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: s}}}, now, 0, 400_000, 0)
 		}
 	}
 	flood()

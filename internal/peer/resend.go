@@ -1,0 +1,208 @@
+package peer
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+)
+
+// resendRequest names a packet that is to be sent again, not before a time.
+type resendRequest struct {
+	ssrc uint32
+	seq  uint16
+	due  time.Time
+	pad  int // bytes of padding, in place of a packet
+}
+
+// Retransmissions may use half of the target, and this many bytes at once: a whole key frame. What is older than
+// resendFor cannot be used any more: the other side has gone on without it.
+const (
+	resendShare  = 0.5
+	resendBurst  = 96 << 10
+	resendFor    = 1200 * time.Millisecond
+	resendTwice  = 0.10 // loss from which a packet is sent again twice: a second request costs a round trip
+	resendSpaced = 15 * time.Millisecond
+	paddingMost  = 224 // bytes in a packet of padding alone
+	paddingFresh = 2 * time.Second
+)
+
+func (s *sentStream) keep(h *rtp.Header, payload []byte, now time.Time) {
+	k := &s.history[h.SequenceNumber%sendHistory]
+	k.header, k.payload = plainHeader(h), append(k.payload[:0], payload...)
+	k.kept, k.at, k.resent, k.number = true, now, time.Time{}, readNumber(h, s.numbers)
+	s.last, s.padded, s.timestamp = h.SequenceNumber, 0, h.Timestamp
+}
+
+func plainHeader(h *rtp.Header) rtp.Header {
+	return rtp.Header{
+		Version: 2, Marker: h.Marker, PayloadType: h.PayloadType, SequenceNumber: h.SequenceNumber,
+		Timestamp: h.Timestamp, SSRC: h.SSRC,
+	}
+}
+
+// gotNACK has sent again what was asked for, each packet at most once a round trip and all within a budget, so that a
+// flood of requests costs the line little. On a line that loses much each is sent twice, a little apart, as long as
+// half of the budget is left.
+func (w *wire) gotNACK(n *rtcp.TransportLayerNack, now time.Time, rtt time.Duration, targetBps int, loss float64) {
+	for i := range n.Nacks {
+		n.Nacks[i].Range(func(seq uint16) bool {
+			r := resendRequest{ssrc: n.MediaSSRC, seq: seq, due: now}
+			if !w.grant(r, now, rtt, targetBps) {
+				w.refused.Add(1)
+				return true
+			}
+			w.resend(r)
+			if loss > resendTwice && w.later != nil && w.grantTwice(r, now) {
+				r.due = now.Add(resendSpaced)
+				w.resend(r)
+			}
+			return true
+		})
+	}
+}
+
+func (w *wire) resend(r resendRequest) {
+	if w.later == nil {
+		w.again(r, r.due)
+	} else if !w.later(r) {
+		w.refused.Add(1)
+	}
+}
+
+// grant takes the packet's size off the budget.
+func (w *wire) grant(r resendRequest, now time.Time, rtt time.Duration, targetBps int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.streams[r.ssrc]
+	if s == nil || len(s.history) == 0 {
+		return false
+	}
+	s.refill(now, targetBps)
+	k := s.kept(r.seq, now)
+	wait := min(max(rtt*3/4, 10*time.Millisecond), 300*time.Millisecond)
+	if k == nil || now.Sub(k.resent) < wait || s.budget < float64(len(k.payload)) {
+		return false
+	}
+	k.resent = now
+	s.budget -= float64(len(k.payload))
+	return true
+}
+
+func (w *wire) grantTwice(r resendRequest, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.streams[r.ssrc]
+	k := s.kept(r.seq, now)
+	if k == nil || s.budget < resendBurst/2 {
+		return false
+	}
+	s.budget -= float64(len(k.payload))
+	return true
+}
+
+// kept gives a packet that may still be used, or nil.
+func (s *sentStream) kept(seq uint16, now time.Time) *keptPacket {
+	k := &s.history[seq%sendHistory]
+	if !k.kept || k.header.SequenceNumber != seq || now.Sub(k.at) > resendFor || k.at.Before(s.useless) {
+		return nil
+	}
+	return k
+}
+
+func (s *sentStream) refill(now time.Time, targetBps int) {
+	if !s.refilled.IsZero() {
+		s.budget += now.Sub(s.refilled).Seconds() * float64(targetBps) / 8 * resendShare
+	}
+	s.budget, s.refilled = min(s.budget, resendBurst), now
+}
+
+// again sends a packet again, as RTX (RFC 4588) where that was negotiated, and gives its size.
+func (w *wire) again(r resendRequest, now time.Time) int {
+	w.mu.Lock()
+	s := w.streams[r.ssrc]
+	if s == nil || len(s.history) == 0 {
+		w.mu.Unlock()
+		return 0
+	}
+	k := s.kept(r.seq, now)
+	if k == nil {
+		w.mu.Unlock()
+		return 0
+	}
+	h, payload := s.repairLocked(k)
+	w.stampLocked(s, &h, len(payload))
+	w.mu.Unlock()
+	w.resent.Add(1)
+	_, _ = s.write.Write(&h, payload, nil) // fails only when the connection ends
+	return len(payload)
+}
+
+func (s *sentStream) repairLocked(k *keptPacket) (rtp.Header, []byte) {
+	h := k.header
+	k.number.write(&h, s.numbers)
+	if s.rtx == 0 || s.rtxType == 0 {
+		return h, append([]byte(nil), k.payload...)
+	}
+	payload := make([]byte, 2, 2+len(k.payload))
+	binary.BigEndian.PutUint16(payload, h.SequenceNumber)
+	h.SSRC, h.PayloadType, h.SequenceNumber = s.rtx, s.rtxType, s.rtxSequence
+	s.rtxSequence++
+	return h, append(payload, k.payload...)
+}
+
+// forget is told that what left so far is not needed any more: the next picture does not refer to it.
+func (w *wire) forget(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.streams {
+		s.useless = now
+	}
+}
+
+// canPad says whether padding can be sent: on the RTX stream only, as libwebrtc does, where nobody takes it for media.
+func (w *wire) canPad() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.padderLocked() != nil
+}
+
+func (w *wire) padderLocked() *sentStream {
+	for _, s := range w.streams {
+		if len(s.history) > 0 && s.rtx != 0 && s.rtxType != 0 && s.extension != 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+// pad sends a packet that nobody needs, of at most so many bytes or nearly, and gives its size; 0: that cannot be done.
+// The last pictures' packets serve first: on a line that loses, they may even be of use.
+func (w *wire) pad(most int, now time.Time) int {
+	w.mu.Lock()
+	s := w.padderLocked()
+	if s == nil {
+		w.mu.Unlock()
+		return 0
+	}
+	var h rtp.Header
+	var payload []byte
+	k := &s.history[(s.last-s.padded)%sendHistory]
+	if k.kept && now.Sub(k.at) < paddingFresh && len(k.payload) > paddingMost && len(k.payload) <= most+paddingMost {
+		h, payload = s.repairLocked(k)
+		s.padded++
+	} else {
+		h = rtp.Header{
+			Version: 2, Padding: true, PayloadType: s.rtxType, SequenceNumber: s.rtxSequence, Timestamp: s.timestamp, SSRC: s.rtx,
+		}
+		s.rtxSequence++
+		payload = make([]byte, min(max(most, 1), paddingMost))
+		payload[len(payload)-1] = byte(len(payload)) // RFC 3550 section 5.1
+	}
+	w.stampLocked(s, &h, len(payload))
+	w.mu.Unlock()
+	w.padding.Add(int64(len(payload)))
+	_, _ = s.write.Write(&h, payload, nil)
+	return len(payload)
+}

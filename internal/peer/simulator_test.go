@@ -1,0 +1,415 @@
+package peer
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"math/rand"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// simLine is one direction of a made-up network: a rate with a drop-tail queue, a delay, jitter and loss.
+type simLine struct {
+	rateBps   float64 // 0: no limit
+	queue     time.Duration
+	delay     time.Duration
+	jitter    time.Duration // evenly up to this; packets overtake each other
+	loss      float64
+	burstLoss float64 // mean share lost in bursts of burstLen
+	burstLen  float64
+	dead      bool
+	cross     float64 // bits a second of somebody else's
+
+	busy     time.Time
+	inBurst  bool
+	carried  int64
+	deepest  time.Duration
+	waits    []time.Duration
+	ordered  bool
+	lastSeen time.Time
+}
+
+// pass says when a packet comes out, false when it does not.
+func (l *simLine) pass(size int, now time.Time, r *rand.Rand) (time.Time, bool) {
+	if l.dead {
+		return now, false
+	}
+	if l.burstLen > 0 {
+		leave, enter := 1/l.burstLen, l.burstLoss/(1-l.burstLoss)/l.burstLen
+		if l.inBurst = l.inBurst && r.Float64() >= leave || !l.inBurst && r.Float64() < enter; l.inBurst {
+			return now, false
+		}
+	}
+	if r.Float64() < l.loss {
+		return now, false
+	}
+	out := now
+	if l.rateBps > 0 {
+		l.busy = latest(l.busy, now)
+		wait := l.busy.Sub(now)
+		if wait > l.queue {
+			return now, false
+		}
+		l.waits = append(l.waits, wait)
+		l.deepest = max(l.deepest, wait)
+		l.busy = l.busy.Add(time.Duration(float64(size*8) / max(l.rateBps-l.cross, 1000) * 1e9))
+		out = l.busy
+	}
+	l.carried += int64(size)
+	out = out.Add(l.delay)
+	if l.jitter > 0 {
+		out = out.Add(time.Duration(r.Int63n(int64(l.jitter))))
+	}
+	if l.ordered {
+		out = latest(out, l.lastSeen)
+		l.lastSeen = out
+	}
+	return out, true
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// simulator runs a whole sender but its codecs over made-up lines: the real wire, pacer, estimator and feedback, an
+// encoder that follows the target, and a receiver that asks for what it misses.
+type simulator struct {
+	t          *testing.T
+	now, began time.Time
+	rand       *rand.Rand
+	there      simLine
+	back       simLine
+	schedule   func(s *simulator, at time.Duration)
+	encoderBps float64 // at most; 0: the target
+	noSound    bool
+	rtxOff     bool
+
+	wire  *wire
+	video interceptor.RTPWriter
+	sound interceptor.RTPWriter
+	pacer *pacer
+	b     bandwidth
+
+	events   []simEvent
+	target   int
+	seq      [2]uint16
+	wantKey  bool
+	pending  *simFrame // waits for room
+	debt     float64
+	frames   []*simFrame
+	bySeq    map[uint16]*simFrame
+	recorder *feedbackWriter
+	shown    int // index of the next frame to show
+	broken   bool
+	asked    time.Time
+	shows    []time.Time
+	late     []time.Duration
+	lateAt   []time.Time
+	soundLag []time.Duration
+	curve    []int // target each 100 ms
+}
+
+type simEvent struct {
+	at time.Time
+	do func()
+}
+
+type simFrame struct {
+	captured time.Time
+	key      bool
+	put      bool
+	missing  int
+	done     time.Time
+	got      map[uint16]bool
+}
+
+func newSimulator(t *testing.T) *simulator {
+	t.Helper()
+	began := time.Unix(9000, 0)
+	s := &simulator{t: t, now: began, began: began, rand: rand.New(rand.NewSource(11)), bySeq: map[uint16]*simFrame{}}
+	s.there.delay, s.back.delay, s.there.queue = 25*time.Millisecond, 25*time.Millisecond, 300*time.Millisecond
+	return s
+}
+
+func (s *simulator) open() {
+	clock := func() time.Time { return s.now }
+	s.wire = newWire(nil)
+	s.wire.clock = clock
+	info := &interceptor.StreamInfo{
+		SSRC: 1, SSRCRetransmission: 2, PayloadTypeRetransmission: 97, MimeType: webrtc.MimeTypeVP8,
+		RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}},
+	}
+	if s.rtxOff {
+		info.SSRCRetransmission = 0
+	}
+	s.video = s.wire.BindLocalStream(info, interceptor.RTPWriterFunc(s.leaves))
+	s.sound = s.wire.BindLocalStream(&interceptor.StreamInfo{
+		SSRC: 3, MimeType: webrtc.MimeTypeOpus, RTPHeaderExtensions: info.RTPHeaderExtensions,
+	}, interceptor.RTPWriterFunc(s.leaves))
+	s.pacer = newPacer(s.sender(s.video, 1, 0), s.sender(s.sound, 3, 1))
+	s.pacer.clock, s.pacer.wire = clock, s.wire
+	s.pacer.onDiscard = func() { s.wantKey = true }
+	s.wire.later = s.pacer.putRepair
+	s.b = bandwidth{wire: s.wire, pacer: s.pacer, line: &lossyLine{}, use: func(bps int) {
+		s.target = bps
+		s.pacer.rate.Store(int64(bps))
+	}}
+	s.b.e = newEstimator(startTargetBps, minTargetBps, defaultMaxBps)
+	s.pacer.window.Store(s.b.e.window())
+	s.b.set(s.b.e.targetBps())
+	s.recorder = newFeedbackWriter(9)
+	s.wantKey = true
+}
+
+func (s *simulator) sender(w interceptor.RTPWriter, ssrc uint32, of int) func(*pacedPacket) error {
+	return func(p *pacedPacket) error {
+		h := &rtp.Header{Version: 2, SSRC: ssrc, SequenceNumber: s.seq[of], Timestamp: p.rtpTime, Marker: p.marker}
+		if of == 0 {
+			s.bySeq[s.seq[of]] = s.frames[p.meta.number]
+		}
+		s.seq[of]++
+		_, err := w.Write(h, p.payload, nil)
+		return err
+	}
+}
+
+func (s *simulator) after(d time.Duration, do func()) { s.at(s.now.Add(d), do) }
+
+func (s *simulator) at(at time.Time, do func()) {
+	i, _ := slices.BinarySearchFunc(s.events, at, func(e simEvent, at time.Time) int {
+		if e.at.After(at) {
+			return 1
+		}
+		return -1
+	})
+	s.events = slices.Insert(s.events, i, simEvent{at, do})
+}
+
+// leaves is the network card.
+func (s *simulator) leaves(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+	size := h.MarshalSize() + len(payload) + transportOverhead - 8
+	number, ssrc, seq, padding := binary.BigEndian.Uint16(h.GetExtension(3)), h.SSRC, h.SequenceNumber, h.Padding
+	if ssrc == 2 && !padding {
+		seq = binary.BigEndian.Uint16(payload)
+	}
+	sent := s.now
+	out, ok := s.there.pass(size, s.now, s.rand)
+	if !ok {
+		if ssrc != 3 && !padding && !s.there.dead {
+			s.missed(seq, 0)
+		}
+		return 0, nil
+	}
+	s.at(out, func() {
+		s.recorder.add(number, size, s.now)
+		switch {
+		case ssrc == 3:
+			s.soundLag = append(s.soundLag, s.now.Sub(sent))
+		case !padding:
+			s.gotVideo(seq)
+		}
+	})
+	return 0, nil
+}
+
+// missed has the receiver ask for a packet as soon as the next ones show the hole, and again each round trip.
+func (s *simulator) missed(seq uint16, tries int) {
+	f := s.bySeq[seq]
+	rtt := s.there.delay + s.back.delay
+	s.after(rtt/2+20*time.Millisecond+time.Duration(tries)*(rtt+30*time.Millisecond), func() {
+		if f.got[seq] || tries > 8 || !f.done.IsZero() {
+			return
+		}
+		if out, ok := s.back.pass(100, s.now, s.rand); ok {
+			s.at(out, func() {
+				s.wire.gotNACK(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: seq}}},
+					s.now, rtt, s.b.target(), s.b.loss())
+			})
+		}
+		if tries == 0 {
+			for again := 1; again < 6; again++ {
+				s.missed(seq, again)
+			}
+		}
+	})
+}
+
+func (s *simulator) gotVideo(seq uint16) {
+	f := s.bySeq[seq]
+	if f == nil || f.got[seq] {
+		return
+	}
+	f.got[seq] = true
+	if f.missing--; f.missing == 0 {
+		f.done = s.now
+	}
+}
+
+// show goes through complete pictures in order; one that does not come makes it wait for a key frame, and ask.
+func (s *simulator) show() {
+	for s.shown < len(s.frames) {
+		f := s.frames[s.shown]
+		if !f.put { // not encoded
+			s.shown++
+			continue
+		}
+		if f.done.IsZero() {
+			for i := s.shown + 1; i < len(s.frames); i++ { // a key frame overtakes
+				if g := s.frames[i]; g.key && !g.done.IsZero() {
+					s.shown, s.broken = i, false
+				}
+			}
+			if s.frames[s.shown] != f {
+				continue
+			}
+			if s.now.Sub(f.captured) > 700*time.Millisecond && s.now.Sub(s.asked) > 500*time.Millisecond {
+				s.asked = s.now
+				s.after(s.back.delay, func() { s.wantKey = true })
+			}
+			return
+		}
+		s.shows = append(s.shows, s.now)
+		s.late = append(s.late, s.now.Sub(f.captured))
+		s.lateAt = append(s.lateAt, s.now)
+		s.shown++
+	}
+}
+
+func (s *simulator) encode() {
+	if s.pending == nil || !s.pacer.room() {
+		return
+	}
+	f := s.pending
+	s.pending = nil
+	bps := float64(max(s.target-audioShareBps, 20_000))
+	if s.encoderBps > 0 {
+		bps = min(bps, s.encoderBps)
+	}
+	mean := bps / 8 / 30
+	size := mean * math.Exp(s.rand.NormFloat64()*0.2)
+	if pay := min(s.debt, size*0.4); s.debt > 0 {
+		size -= pay
+		s.debt -= pay
+	}
+	if s.wantKey {
+		s.wantKey, f.key = false, true
+		key := max(mean*5, 4000)
+		s.debt += key - size
+		size = key
+	}
+	count := int(size)/maxPayload + 1
+	payloads := make([][]byte, count)
+	for i := range payloads {
+		payloads[i] = make([]byte, max(int(size)/count, 20))
+	}
+	f.put, f.missing, f.got = true, count, map[uint16]bool{}
+	number := int64(slices.Index(s.frames, f))
+	s.after(5*time.Millisecond, func() { s.pacer.put(uint32(number*3000), payloads, pictureMeta{number: number, key: f.key}) })
+}
+
+func (s *simulator) run(d time.Duration) {
+	const step = 500 * time.Microsecond
+	nextFrame, nextSound, nextFeedback, nextMark := s.now, s.now, s.now, s.now
+	var due time.Time
+	for end := s.now.Add(d); s.now.Before(end); s.now = s.now.Add(step) {
+		if s.schedule != nil {
+			s.schedule(s, s.now.Sub(s.began))
+		}
+		woken := false
+		for len(s.events) > 0 && !s.events[0].at.After(s.now) {
+			e := s.events[0]
+			s.events = slices.Delete(s.events, 0, 1)
+			e.do()
+			woken = true
+		}
+		if !s.now.Before(nextFrame) {
+			nextFrame = nextFrame.Add(time.Second / 30)
+			s.pending = &simFrame{captured: s.now}
+			s.frames = append(s.frames, s.pending)
+		}
+		if !s.now.Before(nextSound) && !s.noSound {
+			nextSound = nextSound.Add(20 * time.Millisecond)
+			s.pacer.putSound(0, false, 0, make([]byte, 80))
+			woken = true
+		}
+		if !s.now.Before(nextFeedback) {
+			nextFeedback = nextFeedback.Add(s.recorder.every(s.now))
+			s.report()
+		}
+		if !s.now.Before(nextMark) {
+			nextMark = nextMark.Add(100 * time.Millisecond)
+			s.curve = append(s.curve, s.target)
+		}
+		s.encode()
+		if woken || due.IsZero() || !s.now.Before(due) {
+			wait := s.pacer.step(s.now)
+			due = s.now.Add(cmp.Or(wait, 5*time.Millisecond))
+		}
+		s.show()
+	}
+}
+
+func (s *simulator) report() {
+	for _, p := range s.recorder.take(s.now) {
+		if out, ok := s.back.pass(80, s.now, s.rand); ok {
+			s.at(out, func() { s.b.gotFeedback(p, s.now) })
+		}
+	}
+}
+
+// simResult is what a viewer would say of some seconds.
+type simResult struct {
+	fps, p50, p95, peak float64 // milliseconds
+	freeze              float64 // longest
+	target              float64 // mean
+	queue               float64 // p95 of the line's
+	sound               float64 // p95
+	carried             float64 // bits a second
+}
+
+// over runs for d and tells about that time.
+func (s *simulator) over(d time.Duration) simResult {
+	if s.wire == nil {
+		s.open()
+	}
+	shows, late, waits, curve, sound, carried := len(s.shows), len(s.late), len(s.there.waits), len(s.curve), len(s.soundLag), s.there.carried
+	began := s.now
+	s.run(d)
+	r := simResult{fps: float64(len(s.shows)-shows) / d.Seconds(), carried: float64(s.there.carried-carried) * 8 / d.Seconds()}
+	last := began
+	for _, at := range append(s.shows[shows:], s.now) {
+		r.freeze = max(r.freeze, ms(at.Sub(last)))
+		last = at
+	}
+	r.p50, r.p95, r.peak = quantile(s.late[late:], 0.5), quantile(s.late[late:], 0.95), quantile(s.late[late:], 1)
+	r.queue, r.sound = quantile(s.there.waits[waits:], 0.95), quantile(s.soundLag[sound:], 0.95)
+	for _, c := range s.curve[curve:] {
+		r.target += float64(c) / float64(len(s.curve)-curve)
+	}
+	s.t.Logf("%6.1fs fps %4.1f latency %3.0f/%3.0f/%4.0f freeze %4.0f target %4.0fk carried %4.0fk queue95 %3.0f sound95 %3.0f pad %dk why %q loss %.2f always %.2f",
+		s.now.Sub(s.began).Seconds(), r.fps, r.p50, r.p95, r.peak, r.freeze, r.target/1000, r.carried/1000, r.queue, r.sound,
+		s.wire.padding.Load()/1000, s.b.e.why, s.b.loss(), s.b.e.judge.always)
+	return r
+}
+
+func ms(d time.Duration) float64 { return float64(d) / 1e6 }
+
+func quantile(list []time.Duration, q float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(list)
+	slices.Sort(sorted)
+	return ms(sorted[int(q*float64(len(sorted)-1))])
+}

@@ -1,0 +1,172 @@
+package peer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// feedbackWriter makes the transport-wide feedback for what we receive
+// (draft-holmer-rmcat-transport-wide-cc-extensions-01): when each packet came, and which did not. It is pure. Unlike
+// pion's it speaks more often when much comes, so that the sender learns of a full line sooner, and never names a stream
+// of retransmissions, whose feedback pion's senders do not read.
+type feedbackWriter struct {
+	self, media uint32 // SSRCs; media is the last that is none of retransmissions
+	began       time.Time
+	count       uint8
+	known       bool
+	next        int64       // number that the next feedback begins with
+	newest      int64       // unwrapped
+	got         []gotPacket // not yet told
+	bytes       int         // of these
+	told        time.Time
+}
+
+type gotPacket struct {
+	number int64
+	at     time.Duration // since began
+}
+
+const (
+	feedbackUsual  = 50 * time.Millisecond // as libwebrtc on a good line
+	feedbackQuick  = 25 * time.Millisecond
+	feedbackSlow   = 80 * time.Millisecond
+	feedbackLimit  = 1024 // packets in one feedback, received or not
+	quickAboveBps  = 500_000
+	slowBelowBps   = 100_000
+	smallDeltaMost = 255 * rtcp.TypeTCCDeltaScaleFactor
+)
+
+func newFeedbackWriter(self uint32) *feedbackWriter { return &feedbackWriter{self: self} }
+
+// got takes a packet that came.
+func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
+	if f.began.IsZero() {
+		f.began, f.newest = now, int64(number)
+	}
+	n := f.newest + int64(int16(number-uint16(f.newest)))
+	f.newest = max(f.newest, n)
+	if len(f.got) < 4*feedbackLimit { // more than any line brings between two feedbacks
+		f.got = append(f.got, gotPacket{n, now.Sub(f.began)})
+	}
+	f.bytes += size
+}
+
+// every is how long to wait before the next take.
+func (f *feedbackWriter) every(now time.Time) time.Duration {
+	passed := now.Sub(f.told).Seconds()
+	if f.told.IsZero() || passed <= 0 {
+		return feedbackUsual
+	}
+	switch bps := float64(f.bytes*8) / passed; {
+	case bps > quickAboveBps:
+		return feedbackQuick
+	case bps < slowBelowBps:
+		return feedbackSlow
+	}
+	return feedbackUsual
+}
+
+// take gives the feedback about all that came since the last time.
+func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
+	f.told, f.bytes = now, 0
+	if len(f.got) == 0 {
+		return nil
+	}
+	slices.SortFunc(f.got, func(a, b gotPacket) int { return int(a.number - b.number) })
+	f.got = slices.CompactFunc(f.got, func(a, b gotPacket) bool { return a.number == b.number })
+	if !f.known {
+		f.next, f.known = f.got[0].number, true
+	}
+	var list []*rtcp.TransportLayerCC
+	for rest := f.got; len(rest) > 0; {
+		base := rest[0].number // of those that were overtaken, and told as lost
+		if base > f.next && base-f.next < feedbackLimit/2 {
+			base = f.next
+		}
+		n := 1
+		for n < len(rest) && rest[n].number-base < feedbackLimit && rest[n].at-rest[0].at < 7*time.Second && rest[n-1].at-rest[n].at < 7*time.Second {
+			if rest[n-1].number < f.next && rest[n].number >= f.next {
+				break // what lies between was told
+			}
+			n++
+		}
+		list = append(list, f.packet(base, rest[:n]))
+		f.next = max(f.next, rest[n-1].number+1)
+		rest = rest[n:]
+	}
+	f.got = f.got[:0]
+	return list
+}
+
+// packet describes the received ones and what is missing between them, from base on.
+func (f *feedbackWriter) packet(base int64, received []gotPacket) *rtcp.TransportLayerCC {
+	reference := received[0].at / (64 * time.Millisecond)
+	p := &rtcp.TransportLayerCC{
+		SenderSSRC: f.self, MediaSSRC: f.media, BaseSequenceNumber: uint16(base), FbPktCount: f.count,
+		PacketStatusCount: uint16(received[len(received)-1].number - base + 1), ReferenceTime: uint32(reference) & 0xffffff,
+	}
+	f.count++
+	symbols := make([]uint16, 0, p.PacketStatusCount)
+	deltas := make([]rtcp.RecvDelta, 0, len(received))
+	clock, size := int64(reference)*64_000, 20
+	for _, r := range received {
+		for int64(len(symbols)) < r.number-base {
+			symbols = append(symbols, rtcp.TypeTCCPacketNotReceived)
+		}
+		delta := (r.at.Microseconds() - clock) / rtcp.TypeTCCDeltaScaleFactor * rtcp.TypeTCCDeltaScaleFactor
+		clock += delta
+		symbol := uint16(rtcp.TypeTCCPacketReceivedSmallDelta)
+		size++
+		if delta < 0 || delta > smallDeltaMost {
+			symbol = rtcp.TypeTCCPacketReceivedLargeDelta
+			size++
+		}
+		symbols = append(symbols, symbol)
+		deltas = append(deltas, rtcp.RecvDelta{Type: symbol, Delta: delta})
+	}
+	p.RecvDeltas = make([]*rtcp.RecvDelta, len(deltas))
+	for i := range deltas {
+		p.RecvDeltas[i] = &deltas[i]
+	}
+	p.PacketChunks = statusChunks(symbols)
+	size += 2 * len(p.PacketChunks)
+	p.Header = rtcp.Header{
+		Count: rtcp.FormatTCC, Type: rtcp.TypeTransportSpecificFeedback, Padding: size%4 != 0, Length: uint16((size+3)/4 - 1),
+	}
+	return p
+}
+
+// statusChunks writes the symbols down in the shortest of the draft's three forms.
+func statusChunks(symbols []uint16) (chunks []rtcp.PacketStatusChunk) {
+	for len(symbols) > 0 {
+		same, narrow := 1, 0
+		for same < len(symbols) && symbols[same] == symbols[0] {
+			same++
+		}
+		for narrow < min(len(symbols), 14) && symbols[narrow] != rtcp.TypeTCCPacketReceivedLargeDelta {
+			narrow++
+		}
+		n := min(len(symbols), 7)
+		switch {
+		case same >= 14 || same == len(symbols):
+			n = same // at most feedbackLimit, and 13 bits hold it
+			chunks = append(chunks, &rtcp.RunLengthChunk{PacketStatusSymbol: symbols[0], RunLength: uint16(n)})
+		case narrow == 14 || narrow == len(symbols):
+			n = narrow
+			chunks = append(chunks, &rtcp.StatusVectorChunk{SymbolSize: rtcp.TypeTCCSymbolSizeOneBit, SymbolList: filled(symbols[:n], 14)})
+		default:
+			chunks = append(chunks, &rtcp.StatusVectorChunk{SymbolSize: rtcp.TypeTCCSymbolSizeTwoBit, SymbolList: filled(symbols[:n], 7)})
+		}
+		symbols = symbols[n:]
+	}
+	return chunks
+}
+
+// filled appends what the status count says is not there.
+func filled(symbols []uint16, n int) []uint16 {
+	list := make([]uint16, n)
+	copy(list, symbols)
+	return list
+}
