@@ -275,8 +275,7 @@ func (s *Session) connectionChanged() {
 		}
 	case webrtc.PeerConnectionStateDisconnected:
 		if s.talk.up {
-			s.talk.up = false
-			s.setOpen(false)
+			s.talk.up = false // media goes on: what gets through first shows that the path is back
 			s.emit(Disconnected{})
 			s.restartLater()
 		}

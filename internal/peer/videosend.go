@@ -32,6 +32,7 @@ type videoSender struct {
 	frames    *slot[*media.Frame]
 	open      atomic.Bool  // the connection takes media
 	target    atomic.Int64 // bits a second for everything
+	extra     atomic.Int64 // bits a second that headers and repairs take of it
 	keyAsked  atomic.Bool
 	warmAsked atomic.Bool
 	closeEnc  atomic.Bool  // the camera is off: give the encoder's memory back
@@ -230,7 +231,7 @@ func (v *videoSender) setTarget(bps int) {
 
 // budget is what is left for pictures, in bits a second.
 func (v *videoSender) budget() int {
-	return max(v.protect.forPictures(int(v.target.Load())-audioShareBps), minVideoBps)
+	return max(v.protect.forPictures(int(v.target.Load()-v.extra.Load())-audioShareBps), minVideoBps)
 }
 
 const (
