@@ -46,6 +46,7 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 	call := c.trace.Call(conf.CallID)
 	l.session = &peer.Session{
 		Offerer:         conf.Offerer,
+		Held:            conf.Held,
 		RelayOnly:       conf.RelayOnly,
 		IncludeLoopback: onLoopback(conf.Settings.Server),
 		Codecs:          c.options.codecs,
@@ -68,7 +69,9 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 		return nil, err
 	}
 	l.hands = newQueue()
-	l.hands.put(l.update)
+	if l.waits = conf.Held && !conf.Devices; !l.waits {
+		l.hands.put(l.update)
+	}
 	return l, nil
 }
 
@@ -126,6 +129,7 @@ type link struct {
 	session *peer.Session
 	hands   *queue
 
+	waits        bool // no device is opened before Release
 	settings     app.Settings
 	microphoneOn bool
 	cameraOn     bool
@@ -139,6 +143,12 @@ func (l *link) GotOffer(sdp string)  { l.session.GotOffer(sdp) }
 func (l *link) GotAnswer(sdp string) { l.session.GotAnswer(sdp) }
 func (l *link) GotCandidate(c signal.Candidate) {
 	l.session.GotCandidate(peer.Candidate{Candidate: c.Candidate, SDPMid: c.SDPMid, SDPMLineIndex: c.SDPMLineIndex})
+}
+
+// Release implements app.Peer.
+func (l *link) Release(microphone, camera bool) {
+	l.session.Release()
+	l.change(func() { l.waits, l.microphoneOn, l.cameraOn = false, microphone, camera })
 }
 
 func (l *link) SetMicrophone(on bool) { l.change(func() { l.microphoneOn = on }) }
@@ -162,6 +172,9 @@ func (l *link) Close() {
 
 // update opens and closes what the switches and settings say.
 func (l *link) update() {
+	if l.waits {
+		return
+	}
 	o := l.calls.options
 	l.updateSpeaker(o.speaker.orSetting(l.settings.Speaker))
 	microphone := o.microphone.orSetting(l.settings.Microphone)

@@ -30,6 +30,7 @@ type options struct {
 	from       string
 	autoAnswer bool
 	once       bool
+	after      time.Duration // it rings before it is answered
 	wait       bool
 	duration   time.Duration
 	events     string
@@ -88,6 +89,7 @@ func parse(command string, args []string) (*options, error) {
 	if command == "answer" || command == "" {
 		f.StringVar(&o.from, "from", "", "")
 		f.BoolVar(&o.once, "once", false, "")
+		f.DurationVar(&o.after, "after", 0, "")
 	}
 	if command == "" {
 		f.BoolVar(&o.signIn, "sign-in", false, "")

@@ -87,6 +87,12 @@ func (r *robot) incoming(e app.Event) {
 	case r.o.from != "" && !strings.EqualFold(r.o.from, e.User):
 		r.others = e.CallID
 		r.app.Decline()
+	case r.o.after > 0:
+		r.after(r.o.after, func(s app.Snapshot) {
+			if s.Call.ID == e.CallID {
+				r.app.Accept(r.o.media.camera != none)
+			}
+		})
 	default:
 		r.app.Accept(r.o.media.camera != none)
 	}

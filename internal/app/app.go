@@ -38,23 +38,24 @@ type App struct {
 	init   sync.Once
 
 	// The loop's own from here on.
-	snap     Snapshot
-	dirty    bool
-	closing  bool
-	subs     map[int64]func(Snapshot)
-	told     []func(Event)
-	deviceID string
-	kept     Settings // what the file holds
-	sess     *session
-	signIn   int // counts sign-ins, so that a late answer to an earlier one is known
-	people   map[string]signal.User
-	unread   map[string]int
-	pending  []*request
-	quiet    []func() // run once nothing is left to say to the server
-	run      *callRun
-	timer    *time.Timer
-	nextLine int64
-	loaded   map[string]bool // chats whose newest lines have been asked for
+	snap        Snapshot
+	dirty       bool
+	closing     bool
+	subs        map[int64]func(Snapshot)
+	told        []func(Event)
+	deviceID    string
+	kept        Settings // what the file holds
+	sess        *session
+	signIn      int // counts sign-ins, so that a late answer to an earlier one is known
+	people      map[string]signal.User
+	unread      map[string]int
+	pending     []*request
+	quiet       []func() // run once nothing is left to say to the server
+	run         *callRun
+	inviteEarly bool // of the invite that is being looked at
+	timer       *time.Timer
+	nextLine    int64
+	loaded      map[string]bool // chats whose newest lines have been asked for
 }
 
 // setUp makes what commands need, so that they may come before Start.

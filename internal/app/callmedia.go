@@ -34,6 +34,11 @@ func (a *App) switched(set func(*Call), tell func(Peer)) {
 			return
 		}
 		a.changed()
+		for _, k := range a.run.early {
+			if k.devices {
+				k.do(tell)
+			}
+		}
 		if c.HasPeer() {
 			a.toPeer(tell)
 			a.sendMedia()
@@ -44,85 +49,27 @@ func (a *App) switched(set func(*Call), tell func(Peer)) {
 // sendMedia tells the other what the switches say.
 func (a *App) sendMedia() {
 	c := a.snap.Call
+	if !c.HasPeer() {
+		return // the accept says what it needs to
+	}
 	m := signal.Media{Microphone: c.Microphone, Camera: c.Camera, Screen: c.Screen, Paused: c.Paused}
 	a.ask(signal.Envelope{Method: signal.CallMedia, CallID: c.ID, Data: signal.Encode(m)}, nil)
 }
 
-func (a *App) openPeer(f call.OpenPeer) {
-	run, c := a.run, a.snap.Call
-	run.opening = true
-	run.opened = MediaConfig{
-		CallID: f.ID, Offerer: f.Offerer, ICEServers: run.ice, RelayOnly: a.RelayOnly,
-		Microphone: c.Microphone, Camera: c.Camera, Settings: a.snap.Settings,
-	}
-	conf := run.opened
-	a.spawn(func() {
-		p, err := a.Media.Open(conf, func(e MediaEvent) { a.post(func() { a.gotMedia(run, e) }) })
-		a.post(func() { a.peerOpened(run, p, err) })
-	})
-}
-
-func (a *App) peerOpened(run *callRun, p Peer, err error) {
-	run.opening = false
-	if run.closed {
-		if err == nil {
-			a.spawn(p.Close)
-		}
-		return
-	}
-	if err != nil {
-		a.Logger.Error("media not opened", "err", err)
-		a.notice("The connection could not be made: " + err.Error())
-		a.apply(call.PeerFailed{ID: run.opened.CallID})
-		return
-	}
-	run.peer = p
-	for _, f := range run.held {
-		f(p)
-	}
-	run.held = nil
-}
-
-// toPeer does f with the media connection, now or when it is open.
-func (a *App) toPeer(f func(Peer)) {
-	run := a.run
-	switch {
-	case run == nil || run.closed:
-	case run.peer != nil:
-		f(run.peer)
-	case len(run.held) < maxHeld:
-		run.held = append(run.held, f)
-	default:
-		a.Logger.Warn("too much for a media connection that is not open yet")
-	}
-}
-
-// closePeer lets go of the media connection, beside the loop: devices may take their time.
-func (a *App) closePeer() {
-	run := a.run
-	if run == nil || run.closed {
-		return
-	}
-	run.closed, run.held = true, nil
-	if p := run.peer; p != nil {
-		run.peer = nil
-		a.spawn(p.Close)
-	}
-}
-
-// gotMedia is what the media connection of run says.
-func (a *App) gotMedia(run *callRun, e MediaEvent) {
-	if a.run != run || run.closed {
+// gotMedia is what a media connection of run says.
+func (a *App) gotMedia(run *callRun, k *connection, e MediaEvent) {
+	if a.run != run || k.closed || k.early && a.gotHeld(k, e) {
 		return
 	}
 	c := &a.snap.Call
 	switch e := e.(type) {
 	case LocalOffer:
-		a.signalPeer(signal.MessageOffer, signal.SDP{SDP: e.SDP})
+		a.signalPeer(k, signal.MessageOffer, signal.SDP{SDP: e.SDP, Device: k.name(), Fresh: run.fresh})
 	case LocalAnswer:
-		a.signalPeer(signal.MessageAnswer, signal.SDP{SDP: e.SDP})
+		a.signalPeer(k, signal.MessageAnswer, signal.SDP{SDP: e.SDP, Device: k.name()})
 	case LocalCandidate:
-		a.signalPeer(signal.MessageCandidate, e.Candidate)
+		e.Device = k.name()
+		a.signalPeer(k, signal.MessageCandidate, e.Candidate)
 	case MediaUp:
 		a.mediaUp(e.Path)
 	case MediaDown:
@@ -194,15 +141,15 @@ func (a *App) report() {
 }
 
 // signalPeer sends a description or a candidate to the other's device.
-func (a *App) signalPeer(m signal.Method, data any) {
+func (a *App) signalPeer(k *connection, m signal.Method, data any) {
 	id := a.snap.Call.ID
 	run := a.run
 	a.insist(signal.Envelope{Method: m, CallID: id, Data: signal.Encode(data)}, func(_ signal.Envelope, err error) {
-		if a.run != run || run.closed || err == nil {
+		if a.run != run || k.closed || err == nil {
 			return
 		}
 		a.Logger.Debug("not passed on", "method", m, "err", err)
-		if signal.IsCode(err, signal.ErrNotInCall) {
+		if signal.IsCode(err, signal.ErrNotInCall) && !k.early && a.snap.Call.HasPeer() {
 			a.lookUpEnd(id)
 		}
 	})

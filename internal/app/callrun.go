@@ -17,13 +17,13 @@ const maxHeld = 256
 // media is known by its pointer.
 type callRun struct {
 	ice      []signal.ICEServer
-	peer     Peer
-	opened   MediaConfig // what peer was opened with
-	opening  bool
-	closed   bool
-	held     []func(Peer)
-	accepted time.Time // when both wanted the call
-	setupMs  int64     // accepted to first picture or sound; 0 before
+	conn     *connection   // the call's own; made with the run, opened when both want the call
+	mayEarly bool          // incoming: the caller can connect while it rings
+	early    []*connection // made while it rings
+	kept     *connection   // outgoing: the early one that the callee has kept
+	fresh    bool          // outgoing: the callee keeps an early connection that is none any more here
+	accepted time.Time     // when both wanted the call
+	setupMs  int64         // accepted to first picture or sound; 0 before
 }
 
 // Dial calls a person, with a picture or without.
@@ -63,7 +63,7 @@ func (a *App) enter(was, now call.State) {
 		*c = Call{}
 	case now.Live() && !was.Live():
 		*c = Call{Peer: a.person(now.PeerID), Microphone: true, Camera: now.Video}
-		a.run = &callRun{}
+		a.run = &callRun{conn: &connection{}, mayEarly: !now.Outgoing && a.inviteEarly}
 		a.snap.Notices = nil
 	}
 	c.State = now
@@ -95,6 +95,7 @@ func (a *App) enter(was, now call.State) {
 	case call.Reconnecting:
 		a.tellCall(Event{Event: "reconnecting"})
 	case call.Ended:
+		a.giveUpEarly(nil)
 		a.ended()
 	case call.Idle, call.Incoming:
 	}
@@ -124,7 +125,7 @@ func (a *App) do(f call.Effect) {
 	case call.SendInvite:
 		a.sendInvite(f)
 	case call.SendRinging:
-		a.ask(signal.Envelope{Method: signal.CallRinging, CallID: f.ID}, nil)
+		a.ring(f.ID)
 	case call.SendAccept:
 		a.sendAccept(f)
 	case call.SendReject:
@@ -155,7 +156,7 @@ func (a *App) sendInvite(f call.SendInvite) {
 		a.post(func() { a.apply(call.Refused{ID: f.ID, Reason: string(signal.EndServerLost)}) })
 		return
 	}
-	inv := signal.Invite{Video: f.Video, RelayOnly: a.RelayOnly}
+	inv := signal.Invite{Video: f.Video, RelayOnly: a.RelayOnly, Early: true}
 	e := signal.Envelope{Method: signal.CallInvite, ToID: f.PeerID, CallID: f.ID, Data: signal.Encode(inv)}
 	run := a.run
 	a.insist(e, func(reply signal.Envelope, err error) {
@@ -178,7 +179,7 @@ func (a *App) sendInvite(f call.SendInvite) {
 }
 
 func (a *App) sendAccept(f call.SendAccept) {
-	e := signal.Envelope{Method: signal.CallAccept, CallID: f.ID, Data: signal.Encode(signal.Accept{Video: f.Video})}
+	e := signal.Envelope{Method: signal.CallAccept, CallID: f.ID, Data: signal.Encode(signal.Accept{Video: f.Video, Early: a.run.earlyOf("") != nil})}
 	run := a.run
 	a.insist(e, func(reply signal.Envelope, err error) {
 		if a.run != run {
@@ -193,6 +194,7 @@ func (a *App) sendAccept(f call.SendAccept) {
 			a.apply(call.AcceptOK{ID: f.ID})
 		})
 	})
+	a.acceptEarly() // after the accept: before it the hub lets no address pass
 }
 
 // refusal is the end reason of a call whose invite or accept the server did not take. Codes that are no end reason stay
@@ -227,10 +229,15 @@ func (a *App) gotCallPush(e signal.Envelope) {
 			c.Ringing = r.Devices
 			a.changed()
 			a.apply(call.GotRinging{ID: e.CallID})
+			a.gotRinging(r)
 		})
 	case signal.CodeAccepted:
 		decoded(a, e, func(in signal.Accepted) {
 			a.run.ice, c.PeerVideo = in.ICEServers, in.Video
+			if in.Device != "" {
+				a.run.kept = a.run.earlyOf(in.Device)
+				a.run.fresh = a.run.kept == nil
+			}
 			a.apply(call.GotAccepted{ID: e.CallID})
 		})
 	case signal.CodeEnded:
@@ -241,11 +248,11 @@ func (a *App) gotCallPush(e signal.Envelope) {
 			a.changed()
 		})
 	case signal.CodeOffer:
-		decoded(a, e, func(s signal.SDP) { a.toPeer(func(p Peer) { p.GotOffer(s.SDP) }) })
+		decoded(a, e, a.gotOffer)
 	case signal.CodeAnswer:
-		decoded(a, e, func(s signal.SDP) { a.toPeer(func(p Peer) { p.GotAnswer(s.SDP) }) })
+		decoded(a, e, func(s signal.SDP) { a.signalled(s.Device, func(p Peer) { p.GotAnswer(s.SDP) }) })
 	case signal.CodeCandidate:
-		decoded(a, e, func(k signal.Candidate) { a.toPeer(func(p Peer) { p.GotCandidate(k) }) })
+		decoded(a, e, func(k signal.Candidate) { a.signalled(k.Device, func(p Peer) { p.GotCandidate(k) }) })
 	default:
 		a.Logger.Debug("push of a later protocol", "method", e.Method, "code", e.Code)
 	}
@@ -264,6 +271,7 @@ func (a *App) gotInvite(e signal.Envelope, in signal.Invite) {
 		return // both dialled: the hub is about to connect them, and "busy" would be wrong
 	}
 	fresh := !c.Live()
+	a.inviteEarly = in.Early
 	a.apply(call.GotInvite{ID: e.CallID, PeerID: from})
 	if fresh {
 		c.PeerVideo = in.Video

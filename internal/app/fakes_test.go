@@ -241,6 +241,7 @@ func (p fakePeer) note(s string) {
 func (p fakePeer) GotOffer(s string)               { p.note("offer " + s) }
 func (p fakePeer) GotAnswer(s string)              { p.note("answer " + s) }
 func (p fakePeer) GotCandidate(c signal.Candidate) { p.note("candidate " + c.Candidate) }
+func (p fakePeer) Release(mic, cam bool)           { p.note("release " + onOff(mic) + " " + onOff(cam)) }
 func (p fakePeer) SetMicrophone(on bool)           { p.note("microphone " + onOff(on)) }
 func (p fakePeer) SetCamera(on bool)               { p.note("camera " + onOff(on)) }
 func (p fakePeer) SetScreen(name string)           { p.note("screen " + name) }

@@ -61,6 +61,8 @@ type MediaConfig struct {
 	Offerer    bool // we make the offer
 	ICEServers []signal.ICEServer
 	RelayOnly  bool
+	Held       bool // connect over relays only, without media, until Peer.Release
+	Devices    bool // Held: open the devices all the same
 	Microphone bool // switches as they are at the start
 	Camera     bool
 	Settings   Settings
@@ -71,6 +73,7 @@ type Peer interface {
 	GotOffer(sdp string) // answers by a MediaAnswer event
 	GotAnswer(sdp string)
 	GotCandidate(signal.Candidate)
+	Release(microphone, camera bool) // ends Held, with the switches as they are then
 	SetMicrophone(on bool)
 	SetCamera(on bool)     // off closes the device: its light goes out
 	SetScreen(name string) // "" goes back to the camera

@@ -80,7 +80,7 @@ const (
 	keyPauseMin = 300 * time.Millisecond // between two key frame requests, at least
 	keyPauseMax = 500 * time.Millisecond // and at most
 	repairFloor = 300 * time.Millisecond // what a hole is waited for at least,
-	repairCeil  = 800 * time.Millisecond // and at most
+	repairCeil  = 1000 * time.Millisecond // and at most
 )
 
 // put takes a packet. Packets that are no payload of their codec, come twice or too late are thrown away.
@@ -311,5 +311,5 @@ func (a *assembler) release(end int64) {
 // limit is how long the oldest hole is waited for: some repairs' worth. The picture stands still so long; a key frame
 // takes a round trip and is so much bigger than what is missing that on a bad line it would be hit as well.
 func (a *assembler) limit(rtt time.Duration) time.Duration {
-	return min(max(6*a.round(rtt), repairFloor), repairCeil)
+	return min(max(8*a.round(rtt), repairFloor), repairCeil)
 }

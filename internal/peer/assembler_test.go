@@ -39,7 +39,7 @@ func (f *feed) picture(key bool, packets int) []received {
 		copy(data, keyHeaders[f.codec])
 	}
 	var list []received
-	parts := f.cut.cut(f.codec, data, key, 16, 16)
+	parts := f.cut.cut(f.codec, data, described{key: key, width: 16, height: 16})
 	for i, p := range parts {
 		list = append(list, received{
 			sequence: f.sequence, rtpTime: f.rtpTime, marker: i == len(parts)-1, codec: f.codec, payload: bytes.Clone(p),

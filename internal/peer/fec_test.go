@@ -79,7 +79,7 @@ func (p *protection) picture(packets int) {
 	data := bytes.Repeat([]byte{byte(p.feed.rtpTime / 3000)}, maxPayload*(packets-1)+300)
 	copy(data, keyHeaders[codecVP9])
 	clear(data[len(keyHeaders[codecVP9]):20])
-	parts := p.feed.cut.cut(codecVP9, data, true, 16, 16)
+	parts := p.feed.cut.cut(codecVP9, data, described{key: true, width: 16, height: 16})
 	for i, b := range parts {
 		q := pacedPacket{rtpTime: p.feed.rtpTime, first: i == 0, marker: i == len(parts)-1, payload: b, meta: pictureMeta{number: int64(p.sent)}}
 		r := received{sequence: p.feed.sequence, rtpTime: q.rtpTime, second: payloadVP9, marker: q.marker, codec: codecVP9, payload: bytes.Clone(b)}

@@ -53,7 +53,7 @@ func knowsLNTF(c webrtc.RTPCodecCapability) bool {
 
 // gotLossNotification takes what the receiver of our pictures says of them; on pion's goroutine.
 func (v *videoSender) gotLossNotification(n lossNotification) {
-	if !n.decodable {
-		v.keyAsked.Store(true)
+	if v.kept.heard(n) {
+		v.recoverOrKey()
 	}
 }

@@ -275,7 +275,8 @@ func (s *Session) connectionChanged() {
 		}
 	case webrtc.PeerConnectionStateDisconnected:
 		if s.talk.up {
-			s.talk.up = false // media goes on: what gets through first shows that the path is back
+			s.talk.up = false
+			s.setOpen(false)
 			s.emit(Disconnected{})
 			s.restartLater()
 		}

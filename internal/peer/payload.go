@@ -2,8 +2,8 @@ package peer
 
 import "math/rand/v2"
 
-// payloader cuts encoded pictures into RTP payloads with their descriptors: VP8 (RFC 7741) and VP9 in non-flexible mode
-// (RFC 9628). Unlike pion's it always writes a 15-bit picture id: libwebrtc follows references by it, and loses its way
+// payloader cuts encoded pictures into RTP payloads with their descriptors: VP8 (RFC 7741) and VP9 in flexible or
+// non-flexible mode (RFC 9628). Unlike pion's it always writes a 15-bit picture id: libwebrtc follows references by it, and loses its way
 // when one packet has none. The payloads it gives are valid until the next call.
 type payloader struct {
 	pictureID uint16
@@ -16,8 +16,16 @@ const maxPayload = 1160
 
 func newPayloader() *payloader { return &payloader{pictureID: uint16(rand.Uint32()) & 0x7fff} }
 
-// cut gives the payloads of one picture, in nearly equal sizes; size is what its key frame header says.
-func (p *payloader) cut(c codec, picture []byte, key bool, width, height int) [][]byte {
+// described is what descriptors say of a picture.
+type described struct {
+	key           bool
+	width, height int
+	flexible      bool    // back is said (VP9)
+	back          []uint8 // how many pictures back its references are, three at most
+}
+
+// cut gives the payloads of one picture, in nearly equal sizes.
+func (p *payloader) cut(c codec, picture []byte, d described) [][]byte {
 	p.buf, p.parts = p.buf[:0], p.parts[:0]
 	if len(picture) == 0 {
 		return nil
@@ -27,7 +35,7 @@ func (p *payloader) cut(c codec, picture []byte, key bool, width, height int) []
 		part := picture[i*len(picture)/count : (i+1)*len(picture)/count]
 		at := len(p.buf)
 		if c == codecVP9 {
-			p.describeVP9(i == 0, i == count-1, key, width, height)
+			p.describeVP9(i == 0, i == count-1, d)
 		} else {
 			p.describeVP8(i == 0)
 		}
@@ -48,11 +56,15 @@ func (p *payloader) describeVP8(first bool) {
 }
 
 // describeVP9: I with a 15-bit picture id, P on all but key frames, B and E at the borders, Z: no upper layer refers to
-// it, and with a key frame the scalability structure: one layer of this size, each picture refers to the one before.
-func (p *payloader) describeVP9(first, last, key bool, width, height int) {
+// it, and with a key frame the scalability structure: one layer of this size, and outside of flexible mode, that each
+// picture refers to the one before. In flexible mode (F) the references are named instead.
+func (p *payloader) describeVP9(first, last bool, d described) {
 	b := byte(0x80 | 0x01)
-	if !key {
+	if !d.key {
 		b |= 0x40
+	}
+	if d.flexible {
+		b |= 0x10
 	}
 	if first {
 		b |= 0x08
@@ -60,12 +72,24 @@ func (p *payloader) describeVP9(first, last, key bool, width, height int) {
 	if last {
 		b |= 0x04
 	}
-	structure := key && first
+	structure := d.key && first
 	if structure {
 		b |= 0x02
 	}
 	p.buf = append(p.buf, b, byte(p.pictureID>>8)|0x80, byte(p.pictureID))
-	if structure {
-		p.buf = append(p.buf, 0x18, byte(width>>8), byte(width), byte(height>>8), byte(height), 1, 1<<4|1<<2, 1)
+	if d.flexible && !d.key {
+		for i, back := range d.back {
+			more := byte(1)
+			if i == len(d.back)-1 {
+				more = 0
+			}
+			p.buf = append(p.buf, back<<1|more)
+		}
+	}
+	switch {
+	case structure && d.flexible:
+		p.buf = append(p.buf, 0x10, byte(d.width>>8), byte(d.width), byte(d.height>>8), byte(d.height))
+	case structure:
+		p.buf = append(p.buf, 0x18, byte(d.width>>8), byte(d.width), byte(d.height>>8), byte(d.height), 1, 1<<4|1<<2, 1)
 	}
 }

@@ -21,7 +21,14 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.enc.SetSpeed(v.ladder.effort())
 
 	sized := v.sized(f)
-	key := v.wantsKey(now)
+	next := v.kept.next(v.lastID+1, now)
+	if next.key {
+		v.keyAsked.Store(true)
+	}
+	key := (v.restart || v.gate.may(now)) && v.keyAsked.Swap(false)
+	if v.flexible {
+		v.enc.Refer(next.refer)
+	}
 	captured := f.Captured
 	if captured.IsZero() {
 		captured = now
@@ -47,13 +54,19 @@ func (v *videoSender) encode(f *media.Frame) {
 		v.closeEncoder()
 		return
 	}
-	if isKey {
-		v.lastKey = now
-		v.count.keys.Add(1)
-	}
 	if packet == nil {
 		v.count.dropped.Add(1) // by the rate control
 		return
+	}
+	v.lastID++
+	v.kept.encoded(next, f.Number, isKey, now)
+	switch {
+	case isKey:
+		v.restart = false
+		v.gate.given(now, key)
+		v.count.keys.Add(1)
+	case next.recover:
+		v.count.recoveries.Add(1)
 	}
 	rtpTime := v.rtpStart + uint32(pts)
 	v.track.clock.set(rtpTime, captured)
@@ -63,7 +76,7 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.count.frames.Add(1)
 	v.count.width.Store(int64(sized.Width))
 	v.count.height.Store(int64(sized.Height))
-	payloads := v.cut.cut(v.encCodec, packet, isKey, sized.Width, sized.Height)
+	payloads := v.cut.cut(v.encCodec, packet, described{isKey, sized.Width, sized.Height, v.flexible, next.back})
 	v.pacer.put(rtpTime, payloads, pictureMeta{f.Number, isKey, sized.Width, sized.Height})
 }
 
@@ -81,14 +94,19 @@ func (v *videoSender) sayLadder(budget int, now time.Time) {
 
 // ready makes sure of an encoder for what was negotiated.
 func (v *videoSender) ready(f *media.Frame) bool {
-	c, ok := v.codec()
-	return ok && v.openEncoder(c, f.Width, f.Height, f.Text)
-}
-
-// codec is the negotiated one.
-func (v *videoSender) codec() (codec, bool) {
 	p, ok := v.track.negotiated()
-	return codecOf(p.MimeType, p.SDPFmtpLine), ok
+	c := codecOf(p.MimeType, p.SDPFmtpLine)
+	if !ok || !v.openEncoder(c, f.Width, f.Height, f.Text) {
+		return false
+	}
+	if flexible := c == codecVP9 && knowsLNTF(p.RTPCodecCapability); flexible != v.flexible {
+		v.flexible = flexible
+		v.enc.SetResilient(flexible)
+		v.kept.reset(flexible)
+		v.restart = true
+		v.keyAsked.Store(true)
+	}
+	return true
 }
 
 // openEncoder makes sure of an encoder of that codec for pictures of that size, if there is none.
@@ -106,7 +124,7 @@ func (v *videoSender) openEncoder(c codec, width, height int, text bool) bool {
 	_, most := v.most(text)
 	w, h := v.fit(width, height, most, text) // not what the ladder says now: an encoder cannot grow
 	enc, err := vpx.NewEncoder(vpx.EncoderConfig{
-		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: v.budget(),
+		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: v.budget(), Resilient: v.flexible,
 	})
 	if err != nil {
 		v.failed = c
@@ -131,9 +149,9 @@ func (v *videoSender) prepare() {
 	if v.closeEnc.Load() || !v.warmAsked.Load() || v.enc != nil && v.open.Load() {
 		return
 	}
-	c, ok := v.codec()
-	if !ok {
-		c = v.prefer[0]
+	c := v.prefer[0]
+	if p, ok := v.track.negotiated(); ok {
+		c = codecOf(p.MimeType, p.SDPFmtpLine)
 	}
 	w, h := v.width, v.height
 	if size := v.lastSize.Load(); size != 0 {
@@ -220,15 +238,6 @@ func (v *videoSender) fit(width, height, lines int, text bool) (w, h int) {
 		return width, height
 	}
 	return w, h
-}
-
-// wantsKey grants a request when the last key frame is long enough ago; it stays pending until then.
-func (v *videoSender) wantsKey(now time.Time) bool {
-	if now.Sub(v.lastKey) < keyFramePause || !v.keyAsked.Load() {
-		return false
-	}
-	v.keyAsked.Store(false)
-	return true
 }
 
 func (v *videoSender) closeEncoder() {

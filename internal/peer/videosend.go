@@ -32,7 +32,6 @@ type videoSender struct {
 	frames    *slot[*media.Frame]
 	open      atomic.Bool  // the connection takes media
 	target    atomic.Int64 // bits a second for everything
-	extra     atomic.Int64 // bits a second that headers and repairs take of it
 	keyAsked  atomic.Bool
 	warmAsked atomic.Bool
 	closeEnc  atomic.Bool  // the camera is off: give the encoder's memory back
@@ -56,7 +55,12 @@ type videoSender struct {
 	pause    pause
 	lastPTS  int64
 	warned   bool // an error was logged: the rest of its kind is not
-	lastKey  time.Time
+	gate     keyGate
+	lastID   int64 // of the pictures encoded
+	restart  bool  // with a key frame, whoever asks
+	flexible bool  // pictures name their references; the encoder is resilient
+
+	kept longTerm
 
 	count videoSendCount
 }
@@ -64,6 +68,7 @@ type videoSender struct {
 // videoSendCount is read by the statistics.
 type videoSendCount struct {
 	frames, keys  atomic.Int64
+	recoveries    atomic.Int64 // pictures that refer only to what the other side has
 	dropped       atomic.Int64 // by the encoder's rate control
 	width, height atomic.Int64
 	sent          atomic.Int64 // pictures whose last packet left
@@ -74,8 +79,6 @@ type videoSendCount struct {
 	codec         atomic.Value // codec
 }
 
-const keyFramePause = 300 * time.Millisecond // between two key frames on request
-
 func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v := &videoSender{
 		width: s.Width, height: s.Height, fps: s.FPS, prefer: prefer, self: s.SelfView, track: t, log: s.log, trace: s.Trace,
@@ -85,8 +88,9 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v.protect = newProtector(s)
 	v.wire = func() *wire { return s.wire }
 	v.pacer = newPacer(v.sendPaced, sound.send)
-	v.pacer.onDiscard = func() { v.keyAsked.Store(true) }
+	v.pacer.onDiscard = v.recoverOrKey
 	v.pacer.sent = func(p *pacedPacket, _ time.Time) { // the step's time is before that of the encoder's line
+		v.kept.left(p.meta.number, t.sequence-1)
 		v.count.sent.Add(1)
 		s.Trace.Frame(trace.Sent, trace.Picture{
 			Number: p.meta.number, RTP: p.rtpTime, Width: p.meta.width, Height: p.meta.height, Key: p.meta.key, Bytes: p.size,
@@ -212,6 +216,13 @@ func (t *thinner) keep(captured time.Time, fps float64) bool {
 	return true
 }
 
+// recoverOrKey is called when the other side lost, or will never get, what the next picture would refer to.
+func (v *videoSender) recoverOrKey() {
+	if !v.kept.ask() {
+		v.keyAsked.Store(true)
+	}
+}
+
 // setOpen says whether the connection takes media; after a gap the other needs a key frame.
 func (v *videoSender) setOpen(open bool) {
 	if open && !v.open.Load() {
@@ -231,7 +242,7 @@ func (v *videoSender) setTarget(bps int) {
 
 // budget is what is left for pictures, in bits a second.
 func (v *videoSender) budget() int {
-	return max(v.protect.forPictures(int(v.target.Load()-v.extra.Load())-audioShareBps), minVideoBps)
+	return max(v.protect.forPictures(int(v.target.Load())-audioShareBps), minVideoBps)
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -200,4 +201,72 @@ func TestPictureNumbers(t *testing.T) {
 	if lines["captured"] != 7 || lines["encoded"] != 7 {
 		t.Errorf("lines %v", lines)
 	}
+}
+
+// A receiver that takes loss notifications gets a picture that it can decode after a loss, and it is no key frame.
+func TestRecoveryInsteadOfKeyFrame(t *testing.T) {
+	v, out := sending(t, codecVP9, func(s *Session) { s.Width, s.Height = 320, 180 })
+	v.track.codec.RTCPFeedback = []webrtc.RTCPFeedback{{Type: feedbackLNTF}}
+	v.setTarget(300_000)
+	v.setOpen(true)
+	scenes := film(t, 320, 180, 30)
+	var pool media.Pool
+	sent := 0
+	send := func() {
+		f := pool.Get(320, 180)
+		f.CopyFrom(scenes[sent])
+		f.Captured, f.Number = time.Unix(1000, int64(sent)*int64(time.Second)/30), 0
+		v.deliver(f)
+		f.Release()
+		sent++
+		eventually(t, "sent", func() bool { return len(out.pictures(codecVP9)) == sent })
+	}
+	last := func() uint16 {
+		out.mu.Lock()
+		defer out.mu.Unlock()
+		return out.packets[len(out.packets)-1].SequenceNumber
+	}
+	for range 10 {
+		send()
+	}
+	decoded := last()
+	v.gotLossNotification(lossNotification{lastDecoded: decoded, lastReceived: decoded, decodable: true})
+	for range 10 {
+		send()
+	}
+	v.gotLossNotification(lossNotification{lastDecoded: decoded, lastReceived: last()})
+	send()
+	d, err := vpx.NewDecoder(vpx.VP9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	all := out.pictures(codecVP9)
+	var got *media.Frame
+	for _, p := range append(all[:10:10], all[20]) { // what the receiver has
+		if got != nil {
+			got.Release()
+		}
+		if got, err = d.Decode(p.data, &pool); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer got.Release()
+	quality := similarity(scenes[20], got)
+	t.Logf("recovery %d bytes, %.1f dB; first key frame %d", len(all[20].data), quality, len(all[0].data))
+	if v.count.keys.Load() != 1 || v.count.recoveries.Load() != 1 || quality < 30 {
+		t.Errorf("%d key frames, %d recoveries, %.1f dB", v.count.keys.Load(), v.count.recoveries.Load(), quality)
+	}
+}
+
+// similarity is the PSNR of the luma in dB.
+func similarity(a, b *media.Frame) float64 {
+	sum := 0.0
+	for y := range a.Height {
+		for x := range a.Width {
+			d := float64(a.Y[y*a.StrideY+x]) - float64(b.Y[y*b.StrideY+x])
+			sum += d * d
+		}
+	}
+	return 10 * math.Log10(255*255*float64(a.Width*a.Height)/max(sum, 1))
 }

@@ -4,6 +4,8 @@
 #include <vpx/vp8cx.h>
 #include <vpx/vpx_encoder.h>
 
+enum { MIN_QUANTIZER = 2, MAX_QUANTIZER = 56 };
+
 struct enc {
 	vpx_codec_ctx_t ctx;
 	vpx_codec_enc_cfg_t cfg;
@@ -14,6 +16,7 @@ static void rate(vpx_codec_enc_cfg_t *g, const enc_settings *s) {
 	g->g_w = s->width;
 	g->g_h = s->height;
 	g->rc_target_bitrate = s->kbps;
+	g->g_error_resilient = s->resilient ? VPX_ERROR_RESILIENT_DEFAULT : 0; /* VP9 takes it up with a key frame */
 }
 
 static void settings(vpx_codec_enc_cfg_t *g, const enc_settings *s) {
@@ -23,10 +26,9 @@ static void settings(vpx_codec_enc_cfg_t *g, const enc_settings *s) {
 	g->g_threads = s->threads;
 	g->g_pass = VPX_RC_ONE_PASS;
 	g->g_lag_in_frames = 0;    /* VP9's default of 25 frames is 0.8 s of delay */
-	g->g_error_resilient = 0;  /* one to one with NACK: frames may depend on each other */
 	g->rc_end_usage = VPX_CBR;
-	g->rc_min_quantizer = 2;
-	g->rc_max_quantizer = 56;
+	g->rc_min_quantizer = MIN_QUANTIZER;
+	g->rc_max_quantizer = MAX_QUANTIZER;
 	g->rc_undershoot_pct = s->vp8 ? 100 : 50;
 	g->rc_overshoot_pct = s->vp8 ? 15 : 50;
 	g->rc_buf_sz = 1000;
@@ -110,8 +112,16 @@ int enc_change(enc *e, const enc_settings *s) {
 	return vpx_codec_enc_config_set(&e->ctx, &e->cfg);
 }
 
+static int least_quantizer(enc *e, int above_last) {
+	int q = 0;
+	int err = vpx_codec_control(&e->ctx, VP8E_GET_LAST_QUANTIZER_64, &q);
+	if (err) return err;
+	e->cfg.rc_min_quantizer = q + above_last < MAX_QUANTIZER ? q + above_last : MAX_QUANTIZER;
+	return vpx_codec_enc_config_set(&e->ctx, &e->cfg);
+}
+
 int enc_frame(enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int stride, int stride_uv,
-	int64_t pts, int64_t duration, int key, enc_packet *out) {
+	int64_t pts, int64_t duration, int flags, int coarser, enc_packet *out) {
 	vpx_image_t img;
 	if (!vpx_img_wrap(&img, VPX_IMG_FMT_I420, e->cfg.g_w, e->cfg.g_h, 1, (unsigned char *)y)) return VPX_CODEC_INVALID_PARAM;
 	img.planes[VPX_PLANE_Y] = (unsigned char *)y;
@@ -121,7 +131,12 @@ int enc_frame(enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int 
 	img.stride[VPX_PLANE_U] = img.stride[VPX_PLANE_V] = stride_uv;
 	img.cs = VPX_CS_BT_601;
 	img.range = VPX_CR_STUDIO_RANGE;
-	int err = vpx_codec_encode(&e->ctx, &img, pts, duration, key ? VPX_EFLAG_FORCE_KF : 0, VPX_DL_REALTIME);
+	int err = coarser ? least_quantizer(e, coarser) : 0;
+	if (!err) err = vpx_codec_encode(&e->ctx, &img, pts, duration, flags, VPX_DL_REALTIME);
+	if (coarser && !err) {
+		e->cfg.rc_min_quantizer = MIN_QUANTIZER;
+		err = vpx_codec_enc_config_set(&e->ctx, &e->cfg);
+	}
 	if (err) return err;
 	const vpx_codec_cx_pkt_t *p;
 	vpx_codec_iter_t it = NULL;

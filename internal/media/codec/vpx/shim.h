@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 typedef struct {
-	int vp8, width, height, kbps, speed, threads, text;
+	int vp8, width, height, kbps, speed, threads, text, resilient;
 } enc_settings;
 
 typedef struct {
@@ -20,10 +20,11 @@ typedef struct enc enc;
 /* All return 0 or a vpx_codec_err_t; enc_error explains the last one. */
 int enc_open(enc **out, const enc_settings *s);
 void enc_close(enc *e);
-int enc_change(enc *e, const enc_settings *s); /* rate, speed, text, or a size no larger than the first one */
+int enc_change(enc *e, const enc_settings *s); /* rate, speed, text, resilience, or a size no larger than the first one */
 /* enc_frame copies the picture; the packet is libvpx's until the next call, its data NULL when the frame was dropped. */
 int enc_frame(enc *e, const uint8_t *y, const uint8_t *u, const uint8_t *v, int stride, int stride_uv,
-	int64_t pts, int64_t duration, int key, enc_packet *out);
+	int64_t pts, int64_t duration, int flags, int coarser, enc_packet *out); 
+/* flags: VPX_EFLAG_… and VP8_EFLAG_…; coarser: so many quantizer steps above the last frame at least. */
 const char *enc_error(enc *e);
 
 typedef struct {

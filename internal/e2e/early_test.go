@@ -1,0 +1,27 @@
+package e2e
+
+import (
+	"testing"
+
+	"visavis.example/internal/signal"
+)
+
+// Two clients that are connected while it rings: the picture follows the accept at once, then the path becomes direct.
+func TestConnectedWhileItRings(t *testing.T) {
+	s := newScene(t, []string{"alice", "bob"})
+	bob := s.answer("bob", "--once", "--after", "2s")
+	alice := s.start("alice", "call", "bob", "--duration", "8s")
+	for _, p := range []*person{alice, bob} {
+		t.Logf("%s: first picture %v ms after accept, first sound %v ms", p.name,
+			p.wait("first-remote-frame").Fields["setupMs"], p.wait("first-remote-audio").Fields["setupMs"])
+	}
+	alice.ended(signal.EndHangup)
+	bob.ended(signal.EndHangup)
+	alice.exit(0)
+	bob.exit(0)
+	alice.met(bob.id, bob.hz)
+	bob.met(alice.id, alice.hz)
+	if r := s.record("alice"); r.Path != signal.PathDirect || r.SetupMs == 0 || r.SetupMs > 1000 {
+		t.Errorf("the record says %+v", r)
+	}
+}
