@@ -13,8 +13,8 @@ type wanted struct {
 	fps           float64 // 0: whatever comes
 }
 
-// formatCost is what a format costs per picture, against a camera that has the wrong size or rate: JPEG takes 11 ms of
-// CPU for 720p in Go's decoder, but often is the only format in which a webcam has 30 pictures a second. Depth pictures
+// formatCost is what a format costs per picture, against a camera that has the wrong size or rate: JPEG takes some
+// milliseconds for 720p and costs sharpness, but often is the only format in which a webcam has 30 pictures a second. Depth pictures
 // (Z16) are left out.
 var formatCost = map[frame.Format]float64{
 	frame.FormatI420: 0, frame.FormatNV12: 0.05, frame.FormatNV21: 0.05, frame.FormatYUYV: 0.05, frame.FormatYUY2: 0.05,

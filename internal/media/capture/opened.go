@@ -2,13 +2,15 @@ package capture
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 
 	"github.com/pion/mediadevices/pkg/driver"
 	"github.com/pion/mediadevices/pkg/frame"
-	"github.com/pion/mediadevices/pkg/io/video"
 	"github.com/pion/mediadevices/pkg/prop"
+
+	"visavis.example/internal/media/codec/mjpeg"
 )
 
 // The Linux camera driver holds a lock for as long as it waits for a picture, 5 s unless this says otherwise (seconds),
@@ -24,9 +26,9 @@ func init() {
 // opened is a driver that streams. While it does, its label is in devices.open, and nobody else touches the driver.
 type opened struct {
 	device
-	reader    video.Reader
-	fullRange bool
-	closing   sync.Once
+	reader  pictureReader
+	jpeg    jpegCloser // beside the driver, or nil
+	closing sync.Once
 }
 
 // openVideo opens and starts the mode nearest to the wanted.
@@ -81,18 +83,50 @@ func (o *opened) start(w wanted, screen bool) error {
 			err = o.record(mode)
 		}
 	}
-	o.fullRange = mode.FrameFormat == frame.FormatMJPEG // JPEG is; raw formats of cameras are limited
 	return err
 }
 
 // record closes the driver when it fails (mediadevices' wrapper does).
-func (o *opened) record(mode prop.Media) (err error) {
-	o.reader, err = o.Driver.(driver.VideoRecorder).VideoRecord(mode)
+func (o *opened) record(mode prop.Media) error {
+	jpeg := mode.FrameFormat == frame.FormatMJPEG
+	if jpeg && o.recordJPEG(mode) == nil {
+		return nil
+	}
+	r, err := o.Driver.(driver.VideoRecorder).VideoRecord(mode)
+	o.reader = imageReader{r, jpeg} // JPEG has full range; raw formats of cameras are limited
 	return err
+}
+
+// jpegCloser is a jpegDevice whose Close ends a read.
+type jpegCloser interface {
+	jpegDevice
+	io.Closer
+}
+
+var openJPEGDevice = openJPEG // tests put another one here
+
+// recordJPEG takes the pictures from the device itself, beside the driver, which stays open and does not stream.
+func (o *opened) recordJPEG(mode prop.Media) error {
+	decoder, err := mjpeg.NewDecoder()
+	if err != nil {
+		return err
+	}
+	device, err := openJPEGDevice(o.Driver, mode)
+	if err != nil {
+		decoder.Close()
+		return err
+	}
+	o.jpeg, o.reader = device, jpegReader{device, decoder}
+	return nil
 }
 
 // close may be called by several; each returns when the driver is closed. The device stays reserved until its reader has
 // ended and frees it.
 func (o *opened) close() {
-	o.closing.Do(func() { _ = o.Driver.Close() })
+	o.closing.Do(func() {
+		if o.jpeg != nil {
+			_ = o.jpeg.Close()
+		}
+		_ = o.Driver.Close()
+	})
 }

@@ -3,7 +3,6 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -86,6 +85,7 @@ func (s *videoSource) Start(deliver func(*media.Frame)) error {
 // run reads until Close, an error, or a stall.
 func (s *videoSource) run() {
 	defer close(s.done)
+	defer s.using.reader.close()
 	defer free(s.using.device)
 	defer s.using.close()
 	stall := time.AfterFunc(stalledAfter, func() {
@@ -97,13 +97,13 @@ func (s *videoSource) run() {
 		if s.screen {
 			s.pace.wait(s.stop)
 		}
-		img, release, err := s.read()
+		l, err := s.read()
 		now := time.Now()
 		if s.over() {
 			return
 		}
 		if err == nil {
-			err = s.picture(img, release, now)
+			err = s.picture(l, now)
 		}
 		switch {
 		case err == nil:
@@ -120,10 +120,10 @@ func (s *videoSource) run() {
 	}
 }
 
-func (s *videoSource) read() (image.Image, func(), error) {
+func (s *videoSource) read() (lent, error) {
 	s.reading.Store(true)
 	defer s.reading.Store(false)
-	return s.using.reader.Read()
+	return s.using.reader.read()
 }
 
 // over is whether nothing may be delivered any more.
@@ -154,13 +154,13 @@ func ended(err error) error {
 }
 
 // picture copies at once what the driver lends, gives it back, and delivers.
-func (s *videoSource) picture(img image.Image, release func(), now time.Time) error {
+func (s *videoSource) picture(l lent, now time.Time) error {
 	if !s.screen && !s.pace.keep(now) {
-		release()
+		l.giveBack()
 		return nil
 	}
-	f, err := media.FromImage(&s.pool, img, s.using.fullRange)
-	release()
+	f, err := l.frame(&s.pool)
+	l.giveBack()
 	if err != nil {
 		return err
 	}
