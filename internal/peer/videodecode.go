@@ -17,13 +17,15 @@ type decoder struct {
 	lost   bool // until a key frame
 	shown  bool
 	cost   time.Duration
+	opened time.Time // dec
 	freeze freezes
 	timer  *time.Timer
 }
 
 const (
-	decodeMargin = 2 * time.Millisecond // how much sooner than its usual cost a picture is decoded, to be shown in time
-	showSlack    = time.Millisecond / 2 // not worth waiting for
+	decodeMargin = 2 * time.Millisecond   // how much sooner than its usual cost a picture is decoded, to be shown in time
+	reopenPause  = 200 * time.Millisecond // a peer that changes codec with every picture gets few decoders
+	showSlack    = time.Millisecond / 2   // not worth waiting for
 )
 
 // runDecoder decodes and shows until stop is closed.
@@ -152,6 +154,13 @@ func (d *decoder) ready(p timedPicture) bool {
 		d.v.resync.Store(true)
 		return false
 	}
+	now := time.Now()
+	if now.Sub(d.opened) < reopenPause {
+		d.lost = true
+		d.v.resync.Store(true)
+		return false
+	}
+	d.opened = now
 	d.close()
 	dec, err := vpx.NewDecoder(vpxCodec(p.codec))
 	if err != nil {
@@ -159,6 +168,7 @@ func (d *decoder) ready(p timedPicture) bool {
 		return false
 	}
 	d.dec, d.codec = dec, p.codec
+	d.v.count.opened.Add(1)
 	d.v.count.codec.Store(p.codec)
 	return true
 }

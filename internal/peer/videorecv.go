@@ -52,6 +52,7 @@ type videoReceiveCount struct {
 	nacks                      atomic.Int64 // requests sent, however many packets each asks for
 	assembled                  atomic.Int64 // whole pictures received
 	decoded, keysDecoded       atomic.Int64
+	opened                     atomic.Int64 // decoders
 	freezes, frozen            atomic.Int64 // how many; nanoseconds in all
 	pauses, paused             atomic.Int64 // of them, those of longPause and more
 	waited, waitedOf           atomic.Int64 // nanoseconds from a picture's first packet to its decoding, all added; of how many
