@@ -77,9 +77,9 @@ const (
 	overtakeAfter = 30 * time.Millisecond  // a hole's age when a key frame behind it is preferred to its repair
 	hopelessAfter = 500 * time.Millisecond // of pictures missing in one gap: a new beginning is nearer than their repair
 
-	keyPauseMin = 300 * time.Millisecond // between two key frame requests, at least
-	keyPauseMax = 500 * time.Millisecond // and at most
-	repairFloor = 300 * time.Millisecond // what a hole is waited for at least,
+	keyPauseMin = 300 * time.Millisecond  // between two key frame requests, at least
+	keyPauseMax = 500 * time.Millisecond  // and at most
+	repairFloor = 300 * time.Millisecond  // what a hole is waited for at least,
 	repairCeil  = 1000 * time.Millisecond // and at most
 )
 

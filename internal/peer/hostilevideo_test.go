@@ -123,7 +123,7 @@ func TestCodecAndSizeChangeEveryFrame(t *testing.T) {
 			c, pt = codecVP9, payloadVP9
 		}
 		data := key[vp9][i%3]
-		parts := cut.cut(c, data, true, 16, 16)
+		parts := cut.cut(c, data, described{key: true, width: 16, height: 16})
 		for j, b := range parts {
 			sequence++
 			a.push(t, rtp.Packet{Header: rtp.Header{SequenceNumber: sequence, Timestamp: uint32(i * 300), Marker: j == len(parts)-1, PayloadType: pt}, Payload: b})

@@ -24,8 +24,7 @@ type soundPlayer interface {
 }
 
 func newLips(sound *audioReceiver, picture *videoReceiver) *lips {
-	player, _ := any(sound).(soundPlayer)
-	return &lips{sound: player, source: sound.ssrc.Load, picture: picture, sync: newLipSync()}
+	return &lips{sound: sound, source: sound.ssrc.Load, picture: picture, sync: newLipSync()}
 }
 
 // got takes a sender report, on pion's goroutine.
@@ -55,9 +54,6 @@ func (l *lips) run(stop <-chan struct{}) {
 }
 
 func (l *lips) step(now time.Time) {
-	if l.sound == nil {
-		return
-	}
 	var sound, picture playing
 	sound.rtpTime, sound.at, sound.ok = l.sound.playing(now)
 	picture.rtpTime, picture.at, picture.ok = l.picture.played.load()

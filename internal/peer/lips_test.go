@@ -1,0 +1,17 @@
+package peer
+
+import "testing"
+
+// Over a real connection sound and picture are compared, and stay together.
+func TestLipsOfACall(t *testing.T) {
+	a, b := newPair(t, nil)
+	call(t, a, b)
+	flows(t, a, b)
+	eventually(t, "sound and picture are compared", func() bool { _, ok := b.lips.apart(); return ok })
+	b.lips.mu.Lock()
+	defer b.lips.mu.Unlock()
+	if s := b.lips.sync; absDuration(s.offset) > syncBelieves || s.soundExtra > maxExtra || s.pictureExtra > maxExtra {
+		t.Errorf("%v apart, %v, %v", s.offset, s.soundExtra, s.pictureExtra)
+	}
+	t.Logf("%v apart, sound held back %v, picture %v", b.lips.sync.offset, b.lips.sync.soundExtra, b.lips.sync.pictureExtra)
+}
