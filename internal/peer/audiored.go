@@ -61,3 +61,63 @@ func parseRED(payload []byte) (primary []byte, copies redCopies, err error) {
 	}
 	return data, copies, nil
 }
+
+// redWriter makes RFC 2198 payloads of the newest packets.
+type redWriter struct {
+	past [maxFar]redPast // a ring by number
+	n    int             // packets so far without a gap
+	out  [redHeader*maxFar + 1 + (maxFar+1)*opusMax]byte
+}
+
+type redPast struct {
+	rtpTime uint32
+	size    int
+	payload [opusMax]byte
+}
+
+const (
+	maxFar     = 3
+	redMost    = 1100    // bytes: with headers still one datagram anywhere
+	redOffsets = 1 << 14 // what a header's field can say
+	redSizes   = 1 << 10 // and so here
+)
+
+// gap says that the next packet does not continue the last one.
+func (r *redWriter) gap() { r.n = 0 }
+
+// pack gives the payload with copies of the packets so far before it, the oldest first; what there is no copy of is
+// left out. It is nil when there is none at all: a plain packet is smaller. The packet is kept for later ones.
+func (r *redWriter) pack(rtpTime uint32, payload []byte, payloadType uint8, far []int) []byte {
+	at, total := 0, redHeader*len(far)+1+len(payload)
+	var use [maxFar]*redPast
+	count := 0
+	for _, back := range far {
+		if back < 1 || back > maxFar || back > r.n {
+			continue
+		}
+		p := &r.past[(r.n-back)%maxFar]
+		if rtpTime-p.rtpTime >= redOffsets || p.size >= redSizes || total+p.size > redMost {
+			continue
+		}
+		use[count] = p
+		count++
+		total += p.size
+	}
+	for _, p := range use[:count] {
+		binary.BigEndian.PutUint32(r.out[at:], uint32(redMore|payloadType)<<24|(rtpTime-p.rtpTime)<<10|uint32(p.size))
+		at += redHeader
+	}
+	r.out[at] = payloadType
+	at++
+	for _, p := range use[:count] {
+		at += copy(r.out[at:], p.payload[:p.size])
+	}
+	at += copy(r.out[at:], payload)
+	keep := &r.past[r.n%maxFar]
+	keep.rtpTime, keep.size = rtpTime, copy(keep.payload[:], payload)
+	r.n++
+	if count == 0 {
+		return nil
+	}
+	return r.out[:at]
+}

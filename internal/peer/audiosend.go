@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,10 @@ type audioSender struct {
 	log   *slog.Logger
 	muted atomic.Bool
 	open  atomic.Bool
-	loss  atomic.Int32 // percent, as the other reports it
+	loss  atomic.Int32     // percent, as the other reports it
+	line  func() soundLine // what the line is like now
+	spend func(bps int)    // is told what sound takes of the line
+	codec soundCodec
 
 	blocks *blockRing
 	wake   chan struct{}
@@ -36,26 +40,36 @@ type audioSender struct {
 
 	// Of the sending goroutine.
 	enc      *opus.Encoder
-	pcm      [opus.FrameSamples]int16
-	half     bool // pcm holds one block
+	planner  soundPlanner
+	plan     soundPlan
+	wishes   soundWishes
+	red      redWriter
+	planned  int // blocks since the last look at the line
+	pcm      [3 * opus.FrameSamples]int16
+	have     int // samples in pcm
 	rtpTime  uint32
 	began    time.Time // capture time of sample 0 of this microphone
 	samples  int64     // captured since then
 	captured int64     // of all microphones
 	talking  bool      // a packet went out since the last pause
+	dtx      int       // packets in a row that hold nothing
 	out      [opusMax]byte
+	bitrate  atomic.Int64
 	overruns atomic.Int64
 }
 
 const (
 	opusMax       = 1275
-	audioBps      = 32_000
+	emptyOpus     = 2                     // bytes or fewer: nothing is to be heard (opus_encoder.c, OPUS_SET_DTX)
+	planEvery     = 20                    // blocks
 	clockTolerant = 60 * time.Millisecond // difference between counted and captured time that counts as a gap
 )
 
 func newAudioSender(t *track, p process.Processor, log *slog.Logger) *audioSender {
 	return &audioSender{
 		track: t, process: p, log: log, blocks: &blockRing{}, wake: make(chan struct{}, 1), rtpTime: rand.Uint32(),
+		line:  func() soundLine { return soundLine{targetBps: startTargetBps} },
+		spend: func(int) {},
 	}
 }
 
@@ -78,7 +92,7 @@ func (a *audioSender) deliver(block []int16, at time.Time) {
 
 // run sends until stop is closed.
 func (a *audioSender) run(stop <-chan struct{}) {
-	enc, err := opus.NewEncoder(opus.EncoderConfig{BitrateBps: audioBps, FEC: true})
+	enc, err := opus.NewEncoder(opus.EncoderConfig{BitrateBps: soundBps, FEC: true})
 	if err != nil {
 		a.log.Error("open audio encoder", "err", err)
 		return
@@ -103,16 +117,46 @@ func (a *audioSender) block(b []int16, at time.Time) {
 	}
 	a.captured += media.BlockSamples
 	a.process.Near(b, at) // also while muted: it goes on learning the room
-	part := a.pcm[:media.BlockSamples]
-	if a.half {
-		part = a.pcm[media.BlockSamples:]
+	if a.planned--; a.planned <= 0 && a.have == 0 {
+		a.planned = planEvery
+		a.look(at)
 	}
+	part := a.pcm[a.have:][:media.BlockSamples]
 	if copy(part, b); a.muted.Load() {
 		clear(part)
 	}
 	a.samples += media.BlockSamples
-	if a.half = !a.half; !a.half {
-		a.packet()
+	if a.have += media.BlockSamples; a.have >= a.plan.frame {
+		a.packet(a.pcm[:a.have])
+		a.have = 0
+	}
+}
+
+// look takes the line and the other's wishes into account.
+func (a *audioSender) look(now time.Time) {
+	a.wishes = a.codec.wishes()
+	l := a.line()
+	l.red, l.mostBps = a.codec.red.Load() != 0, a.wishes.mostBps
+	l.loss = max(l.loss, float64(a.loss.Load())/100)
+	p, changed := a.planner.next(l, now)
+	loss := int(100 * l.loss)
+	if len(p.far) > 0 {
+		loss = 0 // the copies are better than what Opus squeezes in
+	}
+	if a.enc != nil {
+		a.enc.SetBitrate(p.bitrateBps)
+		a.enc.SetLossPercent(loss)
+		a.enc.SetFEC(!a.wishes.noFEC)
+		a.enc.SetDTX(a.wishes.dtx)
+	}
+	a.plan = p
+	if changed {
+		a.bitrate.Store(int64(p.bitrateBps))
+		a.spend(p.totalBps())
+		a.trace.Decide("sound", "line", map[string]float64{
+			"target": float64(l.targetBps), "loss": l.loss, "again": l.again,
+			"bitrate": float64(p.bitrateBps), "milliseconds": float64(p.frame) * 1000 / media.SampleRate, "copies": float64(len(p.far)),
+		}, now)
 	}
 }
 
@@ -124,7 +168,8 @@ func (a *audioSender) clock(at time.Time) {
 		if !a.began.IsZero() { // time went by between the two microphones
 			a.rtpTime += uint32(samplesIn(max(at.Sub(a.began)-durationOf(a.samples), 0)))
 		}
-		a.began, a.samples, a.half, a.talking = at, 0, false, false
+		a.began, a.samples, a.have = at, 0, 0
+		a.pause()
 		return
 	}
 	gap := at.Sub(a.began) - durationOf(a.samples)
@@ -133,7 +178,8 @@ func (a *audioSender) clock(at time.Time) {
 	}
 	if gap > 0 {
 		a.rtpTime += uint32(samplesIn(gap))
-		a.half, a.talking = false, false
+		a.have = 0
+		a.pause()
 	}
 	a.began = at.Add(-durationOf(a.samples))
 }
@@ -146,22 +192,48 @@ func durationOf(samples int64) time.Duration {
 	return time.Duration(samples) * time.Second / media.SampleRate
 }
 
-func (a *audioSender) packet() {
+// pause says that the next packet does not continue the last one.
+func (a *audioSender) pause() {
+	a.talking = false
+	a.red.gap()
+}
+
+func (a *audioSender) packet(pcm []int16) {
 	rtpTime := a.rtpTime
-	a.track.clock.set(rtpTime, a.began.Add(durationOf(a.samples-opus.FrameSamples)))
-	a.rtpTime += opus.FrameSamples
+	a.track.clock.set(rtpTime, a.began.Add(durationOf(a.samples-int64(len(pcm)))))
+	a.rtpTime += uint32(len(pcm))
 	if !a.open.Load() {
-		a.talking = false
+		a.pause()
 		return
 	}
-	a.enc.SetLossPercent(int(a.loss.Load()))
-	n, err := a.enc.Encode(a.pcm[:], a.out[:])
+	n, err := a.enc.Encode(pcm, a.out[:])
 	if err != nil {
 		a.log.Warn("encode sound", "err", err)
 		return
 	}
+	if a.silent(n) {
+		a.pause()
+		return
+	}
 	marker := !a.talking // the first after a pause (RFC 3551 section 4.1)
-	a.talking = a.send(rtpTime, marker, 0, a.out[:n])
+	payloadType, payload := uint8(0), a.out[:n]
+	if red := a.codec.red.Load(); red != 0 {
+		if packed := a.red.pack(rtpTime, payload, uint8(a.codec.opus.Load()), a.plan.far); packed != nil {
+			payloadType, payload = uint8(red), packed
+		}
+	}
+	a.talking = a.send(rtpTime, marker, payloadType, payload)
+}
+
+// silent is whether an encoded packet need not be sent. The first one of a pause says that it is one, and goes out once
+// more for each copy that the line needs; RTP time goes on.
+func (a *audioSender) silent(size int) bool {
+	if size > emptyOpus {
+		a.dtx = 0
+		return false
+	}
+	a.dtx++
+	return a.dtx > 1+len(a.plan.far)
 }
 
 // blockRing is a queue of blocks between one writer that must not wait and one reader. When it is full the new block is
@@ -197,6 +269,35 @@ func (r *blockRing) take(use func([]int16, time.Time)) bool {
 	use(t.pcm[:], t.at)
 	r.head.Store(head + 1)
 	return true
+}
+
+// soundCodec is what was negotiated for sound: pion tells it on a goroutine of its own.
+type soundCodec struct {
+	opus, red atomic.Uint32 // payload types, 0 for none
+	fmtp      atomic.Value  // string, Opus's
+}
+
+func (c *soundCodec) wishes() soundWishes {
+	s, _ := c.fmtp.Load().(string)
+	return readWishes(s)
+}
+
+// accept takes Opus, and RFC 2198 around it where it is offered.
+func (c *soundCodec) accept(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+	p, ok := acceptOpus(offered)
+	c.red.Store(0)
+	if !ok {
+		return p, false
+	}
+	c.opus.Store(uint32(p.PayloadType))
+	c.fmtp.Store(p.SDPFmtpLine)
+	for _, r := range offered {
+		inside, _, _ := strings.Cut(r.SDPFmtpLine, "/")
+		if strings.EqualFold(r.MimeType, mimeRED) && inside == strconv.Itoa(int(p.PayloadType)) {
+			c.red.Store(uint32(r.PayloadType))
+		}
+	}
+	return p, true
 }
 
 func acceptOpus(offered []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {

@@ -46,7 +46,7 @@ const (
 )
 
 const (
-	opusFmtp = "minptime=10;useinbandfec=1"
+	opusFmtp = "minptime=10;useinbandfec=1;usedtx=1"
 	mimeRED  = "audio/red"
 	redFmtp  = "111/111" // blocks of payloadOpus (RFC 2198 section 4), as Chromium says it
 )

@@ -86,7 +86,7 @@ func (s *Session) reportSent(kind int, name, mime string) report.Outbound {
 		Stream:      report.Stream{Type: report.OutboundRTP, Kind: name, SSRC: c.ssrc.Load(), MimeType: mime},
 		PacketsSent: c.packets.Load(), BytesSent: c.bytes.Load(), HeaderBytesSent: c.headers.Load(),
 		RetransmittedPacketsSent: c.resentPackets.Load(), RetransmittedBytesSent: c.resentBytes.Load(),
-		NackCount: s.asked.nacks[kind].Load(), TargetBitrate: audioBps,
+		NackCount: s.asked.nacks[kind].Load(), TargetBitrate: float64(s.audioOut.bitrate.Load()),
 		FractionLost: float64(s.audioOut.loss.Load()) / 100, RoundTripTime: s.rtt.load().Seconds(),
 	}
 }

@@ -155,11 +155,13 @@ func (s *Session) Start() error {
 		return err
 	}
 	stream := fmt.Sprintf("visavis-%08x", rand.Uint32()) // random, as RFC 7022 wants a cname
-	audio := newTrack(webrtc.RTPCodecTypeAudio, stream, acceptOpus)
+	audio := newTrack(webrtc.RTPCodecTypeAudio, stream, func(p []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+		return s.audioOut.codec.accept(p)
+	})
 	video := newTrack(webrtc.RTPCodecTypeVideo, stream, acceptVideo(prefer))
 	s.videoOut, s.audioOut = newVideoSender(s, video, audio, prefer), newAudioSender(audio, s.processor, s.log)
 	s.audioOut.send = s.videoOut.pacer.putSound
-	s.audioOut.trace = s.Trace
+	s.audioOut.trace, s.audioOut.line, s.audioOut.spend = s.Trace, s.soundLine, s.videoOut.setSound
 	s.audioOut.muted.Store(s.muted.Load())
 	s.videoIn, s.audioIn = newVideoReceiver(s), newAudioReceiver(s)
 	s.lips = newLips(s.audioIn, s.videoIn)
@@ -254,6 +256,11 @@ func (s *Session) SetMuted(muted bool) {
 	s.init()
 	s.muted.Store(muted)
 	s.box.post(func() { s.audioOut.muted.Store(s.muted.Load()) })
+}
+
+func (s *Session) soundLine() soundLine {
+	loss, again := s.bandwidth.line.odds()
+	return soundLine{targetBps: s.bandwidth.target(), loss: loss, again: again}
 }
 
 // SetProcessing switches what is done to the microphone's sound; at first nothing is. It takes effect at once.

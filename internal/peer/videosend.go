@@ -32,6 +32,7 @@ type videoSender struct {
 	frames    *slot[*media.Frame]
 	open      atomic.Bool  // the connection takes media
 	target    atomic.Int64 // bits a second for everything
+	sound     atomic.Int64 // what sound takes of it; 0: not known
 	keyAsked  atomic.Bool
 	warmAsked atomic.Bool
 	closeEnc  atomic.Bool  // the camera is off: give the encoder's memory back
@@ -242,8 +243,15 @@ func (v *videoSender) setTarget(bps int) {
 
 // budget is what is left for pictures, in bits a second.
 func (v *videoSender) budget() int {
-	return max(v.protect.forPictures(int(v.target.Load())-audioShareBps), minVideoBps)
+	sound := int(v.sound.Load())
+	if sound == 0 {
+		sound = audioShareBps
+	}
+	return max(v.protect.forPictures(int(v.target.Load())-sound), minVideoBps)
 }
+
+// setSound takes what sound needs of the line.
+func (v *videoSender) setSound(bps int) { v.sound.Store(int64(bps)) }
 
 const (
 	audioShareBps = 50_000 // Opus at 32 kbit/s with its headers, and reports

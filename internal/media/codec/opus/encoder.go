@@ -31,13 +31,14 @@ type EncoderConfig struct {
 	DTX        bool // silence is sent as next to nothing
 }
 
-// Encoder codes 20 ms blocks. Encode and Close belong to one goroutine, the setters to any.
+// Encoder codes blocks of 20, 40 or 60 ms. Encode and Close belong to one goroutine, the setters to any.
 type Encoder struct {
 	c                     *C.OpusEncoder
-	fec                   bool
+	fec, dtx              atomic.Bool
 	bitrate               atomic.Int32
 	loss                  atomic.Int32
 	lastBitrate, lastLoss int32 // what libopus was told
+	lastFEC, lastDTX      bool
 }
 
 const (
@@ -55,7 +56,9 @@ func NewEncoder(cfg EncoderConfig) (*Encoder, error) {
 		cfg.Complexity = 9
 	}
 	var code C.int
-	e := &Encoder{fec: cfg.FEC}
+	e := &Encoder{lastFEC: cfg.FEC, lastDTX: cfg.DTX}
+	e.fec.Store(cfg.FEC)
+	e.dtx.Store(cfg.DTX)
 	e.c = C.opus_encoder_create(media.SampleRate, 1, C.OPUS_APPLICATION_VOIP, &code)
 	if code != C.OPUS_OK {
 		return nil, fmt.Errorf("open opus encoder: %s", text(code))
@@ -82,30 +85,44 @@ func (e *Encoder) SetBitrate(bps int) {
 // SetLossPercent says how many packets the far end loses (0 to 100), which decides how much goes into error correction; it
 // takes effect with the next packet. With FEC at least 5 are assumed.
 func (e *Encoder) SetLossPercent(percent int) {
-	lowest := 0
-	if e.fec {
-		lowest = minLoss
-	}
-	e.loss.Store(int32(min(max(percent, lowest), 100)))
+	e.loss.Store(int32(min(max(percent, 0), 100)))
 }
 
-// Encode codes FrameSamples samples into out (1275 bytes always suffice, 400 do at 32 kbit/s) and gives the packet's length.
+// SetFEC switches the copies inside; it takes effect with the next packet.
+func (e *Encoder) SetFEC(on bool) { e.fec.Store(on) }
+
+// SetDTX switches whether silence is sent as next to nothing; it takes effect with the next packet.
+func (e *Encoder) SetDTX(on bool) { e.dtx.Store(on) }
+
+// Encode codes one, two or three times FrameSamples samples into out (1275 bytes always suffice, 400 do at 32 kbit/s) and gives the packet's length.
 func (e *Encoder) Encode(pcm []int16, out []byte) (int, error) {
 	if e.c == nil {
 		return 0, fmt.Errorf("encode opus: %w", ErrClosed)
 	}
-	if len(pcm) != FrameSamples || len(out) == 0 {
+	if n := len(pcm) / FrameSamples; n < 1 || n > 3 || len(pcm)%FrameSamples != 0 || len(out) == 0 {
 		return 0, fmt.Errorf("encode opus: %d samples into %d bytes", len(pcm), len(out))
 	}
 	if v := e.bitrate.Load(); v != e.lastBitrate {
 		e.lastBitrate = v
 		C.set_bitrate(e.c, C.opus_int32(v))
 	}
-	if v := e.loss.Load(); v != e.lastLoss {
+	if v := e.fec.Load(); v != e.lastFEC {
+		e.lastFEC = v
+		C.set_fec(e.c, flag(v))
+	}
+	if v := e.dtx.Load(); v != e.lastDTX {
+		e.lastDTX = v
+		C.set_dtx(e.c, flag(v))
+	}
+	v := e.loss.Load()
+	if e.lastFEC {
+		v = max(v, minLoss)
+	}
+	if v != e.lastLoss {
 		e.lastLoss = v
 		C.set_loss(e.c, C.opus_int32(v))
 	}
-	n := C.opus_encode(e.c, samplePtr(pcm), FrameSamples, bytePtr(out), C.opus_int32(len(out)))
+	n := C.opus_encode(e.c, samplePtr(pcm), C.int(len(pcm)), bytePtr(out), C.opus_int32(len(out)))
 	if n < 0 {
 		return 0, fmt.Errorf("encode opus: %s", text(n))
 	}

@@ -264,3 +264,46 @@ func BenchmarkDecodeOpus_20ms(b *testing.B) {
 		}
 	}
 }
+
+func TestLongerPacketsAndSwitches(t *testing.T) {
+	e, err := NewEncoder(EncoderConfig{BitrateBps: 16_000, FEC: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	d, out, pcm := decoder(t), make([]byte, 1275), make([]int16, MaxSamples)
+	sound := voice(48000)
+	for _, frames := range []int{1, 2, 3, 1} {
+		n, err := e.Encode(sound[:frames*FrameSamples], out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Decode(out[:n], pcm); got != frames*FrameSamples || err != nil {
+			t.Errorf("%d samples of %d frames, %v", got, frames, err)
+		}
+	}
+	if _, err := e.Encode(sound[:4*FrameSamples], out); err == nil {
+		t.Error("80 ms accepted")
+	}
+	silence := make([]int16, FrameSamples)
+	size := func() (n int) {
+		for range 60 {
+			if n, err = e.Encode(silence, out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	if n := size(); n <= 2 {
+		t.Errorf("%d bytes of silence, though it is to be sent", n)
+	}
+	e.SetDTX(true)
+	if n := size(); n > 2 {
+		t.Errorf("%d bytes of silence", n)
+	}
+	e.SetDTX(false)
+	e.SetFEC(false)
+	if n := size(); n <= 2 {
+		t.Errorf("%d bytes of silence, though it is to be sent again", n)
+	}
+}
