@@ -10,11 +10,12 @@ const (
 	tooMuch    = rate * 12 / 1000 // above the target: sound is shortened,
 	haste      = rate * 60 / 1000 // from here on also where it may be heard,
 	greatHaste = rate * 250 / 1000
-	tooLittle  = rate * 4 / 1000 // below it: sound is lengthened
+	tooLittle  = rate / 1000 // below it: sound is lengthened
 	shortage   = rate * 40 / 1000
 
 	restPulls  = 4 // between two changes: 40 ms
 	hastePulls = 2
+	latePulls  = 10 // after a packet that was too late: perhaps the next ones will be, too
 )
 
 // stretch changes the delay a little, when it is time to: towards the target. A faster clock at the other end and a network
@@ -24,29 +25,33 @@ func (p *Player) stretch(now time.Time) {
 	if !p.begun || p.made > 0 || p.pause {
 		return
 	}
-	delay := p.delay(now)
+	delay, least, best := p.delay(now)
 	if p.measure {
-		p.level, p.measure = float64(delay), false
+		p.level, p.measure, p.best = float64(delay), false, best
 	}
+	p.level -= float64(best - p.best) // it is measured against another fastest way now
+	p.best = best
 	p.level += (float64(delay) - p.level) * levelShare
 	// A packet must be there when the first of its samples is due, and blocks are pulled whole: part of a block ahead is
 	// of no use.
 	part := int64(p.ahead() % block)
 	excess := int64(p.level) - part - p.target
+	over := min(excess, int64(p.level)-part-least)
 	switch {
-	case excess+part > tooMuch:
-		p.accelerate(now, excess, part)
+	case over+part > tooMuch:
+		p.accelerate(now, over, part)
 	case excess < -tooLittle:
 		p.expand(excess)
 	}
 }
 
-// delay is how much later than by the fastest way the next sample is played, in samples.
-func (p *Player) delay(now time.Time) int64 {
+// delay is how much later than by the fastest way the next sample is played, in samples; how late the last packets were
+// at least; and what the fastest way takes.
+func (p *Player) delay(now time.Time) (delay, least, best int64) {
 	b := p.Buffer
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.arrival.lag(p.pos-int64(p.ahead()), now)
+	return b.arrival.lag(p.pos-int64(p.ahead()), now), b.arrival.least(), b.arrival.best()
 }
 
 func (p *Player) accelerate(now time.Time, excess, part int64) {

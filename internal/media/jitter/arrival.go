@@ -1,6 +1,9 @@
 package jitter
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	bucket   = rate / 400 // samples: 2.5 ms
@@ -24,6 +27,8 @@ type arrival struct {
 	turn      time.Time
 	worst     int64 // of this interval
 	since     time.Time
+	recent    [4]int64 // transits
+	newest    int
 	histogram [buckets]float64
 	intervals int
 
@@ -35,11 +40,11 @@ type arrival struct {
 // rebase forgets the time line, not the histogram.
 func (a *arrival) rebase() { a.begun, a.haveLast = false, false }
 
-// packet learns from one that has just come; its own delay is given.
-func (a *arrival) packet(t int64, now time.Time) (late int64) {
+// packet learns from one that has just come.
+func (a *arrival) packet(t int64, now time.Time) {
 	if !a.begun {
 		a.begun, a.base, a.baseTime, a.turn, a.since = true, now, t, now, now
-		a.fastest, a.worst = [2]int64{}, 0
+		a.fastest, a.worst, a.recent = [2]int64{}, 0, [4]int64{}
 	}
 	transit := a.transit(t, now)
 	if now.Sub(a.turn) > window {
@@ -51,15 +56,19 @@ func (a *arrival) packet(t int64, now time.Time) (late int64) {
 		}
 	}
 	a.fastest[0] = min(a.fastest[0], transit)
-	late = transit - a.best()
-	a.worst = max(a.worst, late)
-	if now.Sub(a.since) >= interval {
+	if now.Sub(a.since) >= interval { // before this packet: those that come at once after a standstill are of one interval
 		a.learn(a.worst)
 		a.worst, a.since = 0, now
 	}
+	a.worst = max(a.worst, transit-a.best())
+	a.recent[a.newest] = transit
+	a.newest = (a.newest + 1) % len(a.recent)
 	a.spread(transit)
-	return late
 }
+
+// least is how late even the fastest of the last packets was: what the path takes now, when it has become slower and
+// that is not known for sure.
+func (a *arrival) least() int64 { return slices.Min(a.recent[:]) - a.best() }
 
 func (a *arrival) transit(t int64, now time.Time) int64 {
 	return samples(now.Sub(a.base)) - (t - a.baseTime)

@@ -107,7 +107,8 @@ func (p *Player) trim(first *packet, now time.Time) int64 {
 	if p.made == 0 || p.made > trimAtMost || p.pause {
 		return overlap
 	}
-	excess := p.Buffer.arrival.lag(p.pos, now) - p.target
+	a := &p.Buffer.arrival
+	excess := a.lag(p.pos, now) - max(p.target, a.least())
 	if excess < lateEnough {
 		return overlap
 	}

@@ -32,15 +32,16 @@ type Player struct {
 
 	epoch   int
 	begun   bool
-	pos     int64 // time of what is to be decoded next; what is ahead ends there
-	seq     int64 // of the packet before pos
-	made    int64 // samples made up since pos
-	pause   bool  // the sender is silent (DTX): nothing is missing
-	idling  bool  // that silence is being made: positions mean nothing
-	seam    bool  // what is decoded next does not follow on what was before
-	level   float64
-	measure bool // level is to be taken anew
-	pulls   int  // since the delay was changed last
+	pos     int64   // time of what is to be decoded next; what is ahead ends there
+	seq     int64   // of the packet before pos
+	made    int64   // samples made up since pos
+	pause   bool    // the sender is silent (DTX): nothing is missing
+	idling  bool    // that silence is being made: positions mean nothing
+	seam    bool    // what is decoded next does not follow on what was before
+	level   float64 // of the delay in samples, smoothed
+	best    int64   // what level is measured against
+	measure bool    // level is to be taken anew
+	pulls   int     // since the delay was changed last
 	target  int64
 
 	pcm    [history + 2*maxSamples + stretch.Ahead + stretch.MaxLag + tail]int16
@@ -164,6 +165,9 @@ func (p *Player) bridge() {
 func (p *Player) resume(next int64) {
 	if p.made > 0 || p.pause {
 		p.measure = true
+	}
+	if p.made > 0 {
+		p.pulls = -latePulls
 	}
 	p.pos, p.made, p.seam, p.idling = next, 0, false, false
 }
