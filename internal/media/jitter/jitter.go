@@ -43,6 +43,7 @@ type Buffer struct {
 	highSeq  int64 // newest packet received
 	highTime int64 // its RTP time
 	highAt   time.Time
+	first    int64  // oldest packet of the stream
 	came     uint64 // bit i: packet highSeq-i came
 	stray    uint16 // a packet that would be a restart
 	strayed  bool
@@ -137,7 +138,7 @@ func (b *Buffer) begin(seq uint16, rtpTime uint32, now time.Time) {
 	b.begun = true
 	b.epoch++
 	b.highSeq, b.highTime, b.highAt = 1<<32+int64(seq), 1<<40+int64(rtpTime), now
-	b.played, b.came, b.frame = 0, 0, 0
+	b.first, b.played, b.came, b.frame = b.highSeq, 0, 0, 0
 }
 
 func (b *Buffer) unwrap(seq uint16, rtpTime uint32) (s, t int64) {
@@ -187,6 +188,10 @@ func (b *Buffer) learn(s, t, length int64, now time.Time) bool {
 	case back == 0: // the first of the stream
 		b.came |= 1
 		b.frame = length
+	case s < b.first: // the stream began with an overtaken packet (RFC 3550 appendix A.1 leaves these out)
+		b.came |= 1 << back
+		b.count.Missing += b.first - s - 1
+		b.first = s
 	default:
 		b.came |= 1 << back
 		b.loss.cameLate()
