@@ -41,7 +41,7 @@ type outcome struct {
 
 // call runs one call of the pairing over the line. Everything that was started is ended when it returns.
 func (b *bench) call(ctx context.Context, line badLine, p pairing, seed uint64, length time.Duration, quiet bool) (*outcome, error) {
-	stage, done, err := b.newStage(line, p, seed)
+	stage, done, err := b.newStage(line, p, seed, quiet)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +132,8 @@ func (b *bench) watch(ctx context.Context, link *lossylink.Link, ends map[string
 	return o, nil
 }
 
-func (b *bench) newStage(line badLine, p pairing, seed uint64) (*testkit.Stage, func(), error) {
-	if b.keep != "" {
+func (b *bench) newStage(line badLine, p pairing, seed uint64, quiet bool) (*testkit.Stage, func(), error) {
+	if b.keep != "" && !quiet {
 		dir := filepath.Join(b.keep, fmt.Sprintf("%s-%s-%d", line.Name, p.Name, seed))
 		err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
 		return &testkit.Stage{Dir: dir, Bin: b.bin}, func() {}, err
