@@ -175,10 +175,11 @@ func writeSpeech(path string, id uint8) error {
 			formant := 350 + 900*rng.Float64()
 			for i := range n {
 				t := float64(i) / float64(n)
-				phase += pitch / media.SampleRate
-				saw := 2*math.Mod(phase, 1) - 1
+				if phase += pitch / media.SampleRate; phase >= 1 {
+					phase--
+				}
 				ring := math.Sin(2 * math.Pi * formant / media.SampleRate * float64(i))
-				v := loud * math.Sin(math.Pi*math.Sqrt(t)) * (0.45*saw + 0.55*ring*(1-math.Mod(phase, 1)))
+				v := loud * math.Sin(math.Pi*math.Sqrt(t)) * (0.45*(2*phase-1) + 0.55*ring*(1-phase))
 				pcm = append(pcm, int16(v))
 			}
 			pcm = append(pcm, make([]int16, int((0.01+0.05*rng.Float64())*media.SampleRate))...)

@@ -15,41 +15,61 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
-// TestSoundDelay plays made-up speech that comes back quieter, with noise, late by a delay that grows in the middle.
+// TestSoundDelay hears syllables again quieter, with noise, late by a delay that grows in the middle.
 func TestSoundDelay(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var said, heard loudness
+	for len(said) < 31*200 {
+		n, loud := 10+rng.IntN(50), 8000*rng.Float64()
+		for range n {
+			said = append(said, point{1000 + step*float64(len(said)), loud})
+		}
+	}
+	for i := range said {
+		late := 137.0
+		if i > 15*200 {
+			late = 262
+		}
+		from := float64(i)*step - late/1000
+		v := 100 * rng.Float64()
+		if k := int(from / step); from > 0 {
+			v += said[k].V / 3
+		}
+		heard = append(heard, point{1000 + step*float64(i), v})
+	}
+	delays := append(soundDelays(said, heard, 1004, 1010), soundDelays(said, heard, 1020, 1026)...)
+	if len(delays) < 6 {
+		t.Fatalf("only %d delays", len(delays))
+	}
+	near(t, "the first delay", delays[0].V, 0.137, 0.004)
+	near(t, "the last delay", delays[len(delays)-1].V, 0.262, 0.004)
+	for i := range heard {
+		heard[i].V = 50 * rng.Float64()
+	}
+	if other := soundDelays(said, heard, 1004, 1010); len(other) != 0 {
+		t.Errorf("noise is %v late", other)
+	}
+}
+
+// TestSpeech holds that the speech is as long as it says, is no silence, and that its loudness is where it was played.
+func TestSpeech(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "speech.wav")
 	if err := writeSpeech(path, 1); err != nil {
 		t.Fatal(err)
 	}
 	pcm, err := readSound(path)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(pcm) != speechSeconds*media.SampleRate {
+		t.Fatalf("%d samples: %v", len(pcm), err)
 	}
-	if len(pcm) != speechSeconds*media.SampleRate {
-		t.Fatalf("%d samples", len(pcm))
+	once := loudnessOf(pcm, []anchor{{1000, 0}, {1002, 2 * media.SampleRate}}, false)
+	twice := loudnessOf(pcm[:media.SampleRate], []anchor{{1000, 0}, {1002, 2 * media.SampleRate}}, true)
+	if len(once) != speechSeconds*200 || len(twice) != 400 {
+		t.Fatalf("%d and %d steps", len(once), len(twice))
 	}
-	rng := rand.New(rand.NewPCG(1, 2))
-	heard := make([]int16, len(pcm))
-	for i := range heard {
-		from := i - 137*48
-		if i > 15*media.SampleRate {
-			from = i - 262*48
-		}
-		heard[i] = int16(100 * rng.NormFloat64())
-		if from >= 0 {
-			heard[i] += pcm[from] / 3
-		}
-	}
-	start := []anchor{{1000, 0}, {1031, 31 * media.SampleRate}}
-	said := loudnessOf(pcm, []anchor{{1000, 0}, {1040, 40 * media.SampleRate}}, true)
-	delays := soundDelays(said, loudnessOf(heard, start, false), 1002, 1030)
-	if len(delays) < 20 {
-		t.Fatalf("only %d delays", len(delays))
-	}
-	near(t, "the first delay", delays[0].V, 0.137, 0.003)
-	near(t, "the last delay", delays[len(delays)-1].V, 0.262, 0.003)
-	if other := soundDelays(said[3000:], loudnessOf(make([]int16, len(pcm)), start, false), 1002, 1030); len(other) != 0 {
-		t.Errorf("silence is %v late", other)
+	near(t, "the time of a step in the second round", twice[300].T, 1001.5, 1e-9)
+	near(t, "its loudness", twice[300].V, once[100].V, 1e-9)
+	if quantile(values(once), 0.5) < 500 {
+		t.Error("the speech is hardly heard")
 	}
 }
 
