@@ -301,3 +301,29 @@ func TestInspectGarbage(t *testing.T) {
 		}
 	}
 }
+
+// TestUnevenTimesKeepTheRate codes two of three pictures of a camera, as a ladder that asks for 20 a second does.
+func TestUnevenTimesKeepTheRate(t *testing.T) {
+	both(t, func(t *testing.T, c Codec) {
+		const bps, seconds = 250_000, 3
+		e := open(t, EncoderConfig{Codec: c, Width: 320, Height: 180, BitrateBps: bps})
+		f := media.NewFrame(320, 180)
+		bytes := 0
+		for n := range 30 * (seconds + 2) {
+			if n%3 == 2 {
+				continue
+			}
+			scene(f, n*5) // more than the rate can show
+			p, _, err := e.Encode(f, int64(n)*3000, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n >= 60 {
+				bytes += len(p)
+			}
+		}
+		if got := bytes * 8 / seconds; got > bps*115/100 || got < bps*70/100 {
+			t.Errorf("%d bit/s instead of %d", got, bps)
+		}
+	})
+}

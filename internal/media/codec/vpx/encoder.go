@@ -41,7 +41,9 @@ type Encoder struct {
 	keyWanted   bool
 	resilient   bool
 	refer       *References // of the next frame
-	start, end  int64       // pts of the stream's first frame, and of the latest one counted from there
+	latest      int64       // pts
+	end         int64       // the latest frame's place on libvpx's clock; negative: none yet
+	step        float64     // the mean of the last distances
 	scratch     *media.Frame
 	packet      []byte
 }
@@ -133,9 +135,13 @@ func (e *Encoder) flags() (flags, coarser C.int) {
 		on   bool
 		flag C.int
 	}{
-		{r.Avoid&Last != 0, C.VP8_EFLAG_NO_REF_LAST}, {r.Avoid&Golden != 0, C.VP8_EFLAG_NO_REF_GF}, {r.Avoid&AltRef != 0, C.VP8_EFLAG_NO_REF_ARF},
-		{r.Keep&Golden == 0, C.VP8_EFLAG_NO_UPD_GF}, {r.Keep&AltRef == 0, C.VP8_EFLAG_NO_UPD_ARF},
-		{r.Keep&Golden != 0, C.VP8_EFLAG_FORCE_GF}, {r.Keep&AltRef != 0, C.VP8_EFLAG_FORCE_ARF},
+		{r.Avoid&Last != 0, C.VP8_EFLAG_NO_REF_LAST},
+		{r.Avoid&Golden != 0, C.VP8_EFLAG_NO_REF_GF},
+		{r.Avoid&AltRef != 0, C.VP8_EFLAG_NO_REF_ARF},
+		{r.Keep&Golden == 0, C.VP8_EFLAG_NO_UPD_GF},
+		{r.Keep&AltRef == 0, C.VP8_EFLAG_NO_UPD_ARF},
+		{r.Keep&Golden != 0, C.VP8_EFLAG_FORCE_GF},
+		{r.Keep&AltRef != 0, C.VP8_EFLAG_FORCE_ARF},
 		{e.resilient && e.cfg.Codec == VP8, C.VP8_EFLAG_NO_UPD_ENTROPY},
 	} {
 		if f.on {
@@ -198,20 +204,23 @@ func (e *Encoder) limited(f *media.Frame) *media.Frame {
 	return e.scratch
 }
 
-// time gives the frame's place from the first one and its length: libvpx refuses a time that does not grow.
+// time gives the frame's place and its length on a clock that libvpx is told: one whose steps are the mean of the last
+// distances. libvpx divides its rate by each single distance, and where those are uneven, as when two of three pictures
+// of a camera are coded, it sends a third more than asked for (with lengths that follow the distances, twice as much).
 func (e *Encoder) time(pts int64) (at, duration int64) {
-	nominal := int64(90000 / e.cfg.FPS)
+	nominal := 90000 / e.cfg.FPS
 	if e.end < 0 {
-		e.start, e.end = pts, 0
-		return 0, nominal
+		e.latest, e.end, e.step = pts, 0, nominal
+		return 0, int64(nominal)
 	}
-	at = pts - e.start
-	if at <= e.end {
-		at = e.end + nominal
+	distance := float64(pts - e.latest)
+	if distance <= 0 {
+		distance = nominal // another source's clock
 	}
-	duration = min(at-e.end, 10*nominal)
-	e.end = at
-	return at, duration
+	e.latest = pts
+	e.step += (min(distance, 10*nominal) - e.step) / 8
+	e.end += int64(e.step)
+	return e.end, int64(nominal)
 }
 
 func (e *Encoder) settings(width, height int, text bool) C.enc_settings {
