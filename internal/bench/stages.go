@@ -11,11 +11,12 @@ import (
 	"visavis.example/internal/testkit"
 )
 
-var benchLine = regexp.MustCompile(`(?m)^Benchmark(\w*720p\w*)(?:/(\S+?))?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
+var benchLine = regexp.MustCompile(`(?m)^Benchmark(\w*(?:720p|10ms)\w*)(?:/(\S+?))?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
 
-// stages runs the benchmarks named …720p of the media and ui packages: milliseconds per frame.
+// stages runs the benchmarks named …720p and …10ms of the media and ui packages: milliseconds per frame, and per 10 ms of
+// sound.
 func stages(ctx context.Context) ([]Row, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "720p", "-benchtime", "100x", "./internal/media/...", "./internal/ui/widget/...")
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "720p|10ms", "-benchtime", "100x", "./internal/media/...", "./internal/ui/widget/...")
 	cmd.Dir = testkit.Root()
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -36,7 +37,7 @@ func stages(ctx context.Context) ([]Row, error) {
 		rows = append(rows, Row{Name: name, Value: ns / 1e6, Unit: "ms"})
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("no benchmark named 720p was found in:\n%s", out)
+		return nil, fmt.Errorf("no benchmark named 720p or 10ms was found in:\n%s", out)
 	}
 	return rows, nil
 }
