@@ -151,6 +151,9 @@ func (l *link) Release(microphone, camera bool) {
 	l.change(func() { l.waits, l.microphoneOn, l.cameraOn = false, microphone, camera })
 }
 
+func (l *link) Restart(asked bool)        { l.session.Restart(asked) }
+func (l *link) NetworkChanged(slept bool) { l.session.NetworkChanged(slept) }
+
 func (l *link) SetMicrophone(on bool) { l.change(func() { l.microphoneOn = on }) }
 func (l *link) SetCamera(on bool)     { l.change(func() { l.cameraOn = on }) }
 func (l *link) SetScreen(name string) { l.change(func() { l.screen = name }) }
@@ -318,6 +321,8 @@ func (l *link) gotEvent(e peer.Event) {
 		l.post(app.MediaUp{Path: path(e.Relay)})
 	case peer.Disconnected:
 		l.post(app.MediaDown{})
+	case peer.RestartWanted:
+		l.post(app.RestartWanted{})
 	case peer.Failed:
 		l.post(app.MediaFailed{Why: e.Why})
 	case peer.FirstVideo:

@@ -38,6 +38,7 @@ func windowed(o *options, stdout, stderr io.Writer) (int, error) {
 	if err := c.app.Start(); err != nil {
 		return exitFailed, errors.Join(err, c.abandon())
 	}
+	c.nets.start()
 	ctx, cancel := context.WithCancel(context.Background())
 	var signing sync.WaitGroup
 	if o.signIn {

@@ -22,6 +22,7 @@ const onlineLimit = 20 * time.Second
 type client struct {
 	app     *app.App
 	calls   *calls
+	nets    *networks
 	servers *app.Servers
 	events  *eventLog
 	robot   *robot
@@ -63,6 +64,7 @@ func newClient(o *options, stdout, stderr io.Writer, window bool) (*client, erro
 	if window || !o.hasPassword {
 		c.app.Secrets = o.tokens(path)
 	}
+	c.nets = &networks{changed: c.app.NetworkChanged}
 	c.robot = &robot{o: o, app: c.app, say: stderr, done: make(chan int, 1)}
 	c.app.Events(events.write)
 	c.app.Events(c.robot.event)
@@ -72,6 +74,7 @@ func newClient(o *options, stdout, stderr io.Writer, window bool) (*client, erro
 
 // close ends the app and everything around it.
 func (c *client) close() error {
+	c.nets.close()
 	c.app.Close()
 	c.robot.stop() // its timers are the app's loop's until that has ended
 	c.servers.Close()
@@ -109,6 +112,7 @@ func windowless(o *options, stdout, stderr io.Writer) (int, error) {
 	if err := c.app.Start(); err != nil {
 		return exitFailed, errors.Join(err, c.abandon())
 	}
+	c.nets.start()
 	if o.hasPassword {
 		c.app.SignIn(s.Server, s.Name, o.password)
 	}

@@ -74,6 +74,9 @@ func (a *App) gotMedia(run *callRun, k *connection, e MediaEvent) {
 		a.mediaUp(e.Path)
 	case MediaDown:
 		a.apply(call.PeerDown{ID: c.ID})
+		a.probe(k)
+	case RestartWanted:
+		a.insist(signal.Envelope{Method: signal.CallRestart, CallID: c.ID}, nil)
 	case MediaFailed:
 		a.Logger.Warn("media failed", "why", e.Why)
 		a.apply(call.PeerFailed{ID: c.ID})
@@ -131,6 +134,54 @@ func (a *App) firstMedia(e Event) {
 		a.report()
 	}
 	a.tellCall(e)
+}
+
+// The caller looks for another path first, so that both rarely do at once.
+const (
+	probeCaller = 500 * time.Millisecond
+	probeCallee = 1500 * time.Millisecond
+	probeAgain  = 2 * time.Second
+)
+
+// probe asks the server something small when the path is silent. Its answer says that the line lives and only the path
+// is dead: then another is sought. Without an answer the path is kept, for it is the first to come back.
+func (a *App) probe(k *connection) {
+	wait := probeCallee
+	if a.snap.Call.Outgoing {
+		wait = probeCaller
+	}
+	a.probeAfter(a.run, k, wait)
+}
+
+func (a *App) probeAfter(run *callRun, k *connection, wait time.Duration) {
+	time.AfterFunc(wait, func() {
+		a.post(func() {
+			if a.run != run || run.conn != k || k.closed || a.snap.Call.Phase != call.Reconnecting || k.probing {
+				return
+			}
+			k.probing = true
+			r := signal.Report{Path: a.snap.Call.Quality.Path, SetupMs: run.setupMs}
+			a.ask(signal.Envelope{Method: signal.CallReport, CallID: a.snap.Call.ID, Data: signal.Encode(r)}, func(_ signal.Envelope, err error) {
+				k.probing = false
+				if err == nil && a.run == run {
+					k.do(func(p Peer) { p.Restart(false) })
+				}
+				a.probeAfter(run, k, probeAgain)
+			})
+		})
+	})
+}
+
+// NetworkChanged says that this machine's networks are others than before, or that it slept.
+func (a *App) NetworkChanged(slept bool) {
+	a.post(func() {
+		if a.sess != nil && a.sess.signaler != nil {
+			a.spawn(a.sess.signaler.NetworkChanged)
+		}
+		if a.snap.Call.HasPeer() {
+			a.toPeer(func(p Peer) { p.NetworkChanged(slept) })
+		}
+	})
 }
 
 // report tells the server how media travels, for the record.

@@ -253,6 +253,8 @@ func (a *App) gotCallPush(e signal.Envelope) {
 		decoded(a, e, func(s signal.SDP) { a.signalled(s.Device, func(p Peer) { p.GotAnswer(s.SDP) }) })
 	case signal.CodeCandidate:
 		decoded(a, e, func(k signal.Candidate) { a.signalled(k.Device, func(p Peer) { p.GotCandidate(k) }) })
+	case signal.CodeRestart:
+		a.toPeer(func(p Peer) { p.Restart(true) })
 	default:
 		a.Logger.Debug("push of a later protocol", "method", e.Method, "code", e.Code)
 	}

@@ -9,6 +9,7 @@ type connection struct {
 	conf    MediaConfig
 	peer    Peer // nil: not open yet, or no more
 	closed  bool
+	probing bool         // the server has been asked whether it is there
 	held    []func(Peer) // to be done when it is open
 	early   bool         // made while it rings, and not the call's own yet
 	device  string       // early: the other's device, as the hub calls it for the caller; empty for the callee

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"visavis.example/internal/call"
 	"visavis.example/internal/signal"
@@ -144,6 +145,39 @@ func TestEarlyConnectionsEndWithTheirCall(t *testing.T) {
 		r.ended(signal.EndCancelled)
 		if _, open, _ := r.media.counts(); open != 0 {
 			t.Errorf("%d still open", open)
+		}
+	})
+}
+
+func TestAnotherPathIsSoughtWhenTheServerAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := signedIn(t)
+		defer r.Close()
+		id := ringOn(r)
+		r.server.push(signal.CallAccept, signal.CodeAccepted, id, signal.Accepted{ICEServers: ice, Device: "2"})
+		r.media.say(MediaUp{signal.PathDirect})
+		r.server.replies[signal.CallReport] = nil // the server is as dead as the path
+		r.media.say(MediaDown{})
+		time.Sleep(5 * time.Second)
+		if _, _, did := r.media.counts(); slices.Contains(did, "restart off") {
+			t.Fatal("the path was given up although the line is dead")
+		}
+		r.server.replies[signal.CallReport] = func(signal.Envelope) any { return struct{}{} }
+		r.server.cut()
+		r.NetworkChanged(true)
+		synctest.Wait()
+		r.server.online(id)
+		time.Sleep(5 * time.Second)
+		if _, _, did := r.media.counts(); !slices.Contains(did, "restart off") || !slices.Contains(did, "network on") || r.server.checks == 0 {
+			t.Fatalf("did %v, the server was looked at %d times", did, r.server.checks)
+		}
+		r.server.push(signal.CallRestart, signal.CodeRestart, id, nil)
+		if _, _, did := r.media.counts(); did[len(did)-1] != "restart on" {
+			t.Errorf("did %v", did)
+		}
+		r.media.say(RestartWanted{})
+		if len(r.server.said(signal.CallRestart)) != 1 {
+			t.Error("the other was not asked")
 		}
 	})
 }

@@ -23,6 +23,7 @@ type fakeServer struct {
 	sent     []signal.Envelope
 	replies  map[signal.Method]func(signal.Envelope) any // data of the reply, or an error; nil func: silence
 	offline  bool
+	checks   int // NetworkChanged
 	closed   bool
 	loginErr error
 	logins   []signal.Register
@@ -152,6 +153,12 @@ func (f *fakeServer) online(callID string) {
 	synctest.Wait()
 }
 
+func (f *fakeServer) NetworkChanged() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.checks++
+}
+
 func (f *fakeServer) cut() {
 	f.mu.Lock()
 	f.offline = true
@@ -242,6 +249,8 @@ func (p fakePeer) GotOffer(s string)               { p.note("offer " + s) }
 func (p fakePeer) GotAnswer(s string)              { p.note("answer " + s) }
 func (p fakePeer) GotCandidate(c signal.Candidate) { p.note("candidate " + c.Candidate) }
 func (p fakePeer) Release(mic, cam bool)           { p.note("release " + onOff(mic) + " " + onOff(cam)) }
+func (p fakePeer) Restart(asked bool)              { p.note("restart " + onOff(asked)) }
+func (p fakePeer) NetworkChanged(slept bool)       { p.note("network " + onOff(slept)) }
 func (p fakePeer) SetMicrophone(on bool)           { p.note("microphone " + onOff(on)) }
 func (p fakePeer) SetCamera(on bool)               { p.note("camera " + onOff(on)) }
 func (p fakePeer) SetScreen(name string)           { p.note("screen " + name) }

@@ -14,6 +14,7 @@ type Signaler interface {
 	Events() <-chan signal.Event
 	// Send queues one message without waiting, in order; its reply comes as an Event with the same RequestID.
 	Send(e signal.Envelope) error
+	NetworkChanged() // find out at once whether the connection still stands
 	Close()
 }
 
@@ -74,6 +75,8 @@ type Peer interface {
 	GotAnswer(sdp string)
 	GotCandidate(signal.Candidate)
 	Release(microphone, camera bool) // ends Held, with the switches as they are then
+	Restart(asked bool)              // the server answers: seek another path if there is none, or if the other has asked
+	NetworkChanged(slept bool)       // of this machine
 	SetMicrophone(on bool)
 	SetCamera(on bool)     // off closes the device: its light goes out
 	SetScreen(name string) // "" goes back to the camera
@@ -93,6 +96,7 @@ type (
 	LocalCandidate struct{ signal.Candidate }
 	MediaUp        struct{ Path signal.Path } // connected; said again when the path changes
 	MediaDown      struct{}                   // lost, may come back
+	RestartWanted  struct{}                   // to be sent to the other: it should offer another path
 	MediaFailed    struct{ Why string }
 	FirstVideo     struct{ Width, Height int } // first remote picture shown
 	FirstAudio     struct{}                    // first remote sound played
@@ -114,6 +118,7 @@ func (LocalCandidate) isMediaEvent() {}
 func (MediaUp) isMediaEvent()        {}
 func (VideoPaused) isMediaEvent()    {}
 func (MediaDown) isMediaEvent()      {}
+func (RestartWanted) isMediaEvent()  {}
 func (MediaFailed) isMediaEvent()    {}
 func (FirstVideo) isMediaEvent()     {}
 func (FirstAudio) isMediaEvent()     {}

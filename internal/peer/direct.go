@@ -37,7 +37,6 @@ type tried struct {
 
 const (
 	findFor      = 10 * time.Second
-	findEvery    = 20 * time.Millisecond // between two checks: a slow line has other things to carry
 	betterWithin = 150 * time.Millisecond
 	nominateFor  = 2 * time.Second
 )
@@ -55,7 +54,7 @@ func (f *pathFinder) add(p packetPath, now time.Time) {
 // over says whether there is nothing more to try.
 func (f *pathFinder) over(now time.Time) bool { return now.Sub(f.began) > findFor }
 
-// due gives a path to check now, and whether to nominate it; nil: none yet.
+// due is asked every beatEvery, which keeps a slow line free for other things: it gives a path to check now, and whether to nominate it; nil: none yet.
 func (f *pathFinder) due(now time.Time) (t *tried, nominate bool) {
 	f.choose(now)
 	for _, p := range f.paths {

@@ -131,8 +131,9 @@ func registerVideo(m *webrtc.MediaEngine, c codec) error {
 // pion's reports. Left out on purpose: pion's transport-wide feedback (ours speaks sooner), its nack generator and
 // responder (they know no round trip, and resend what two requests name twice), its pacers (audio waits behind video)
 // and its per-packet statistics (our own counters say the same).
-func interceptors(w *wire, m *meter, reports *trueReports, log pionLog) (*interceptor.Registry, error) {
+func interceptors(h *heard, w *wire, m *meter, reports *trueReports, log pionLog) (*interceptor.Registry, error) {
 	r := &interceptor.Registry{}
+	r.Add(h)
 	r.Add(meterFactory{m})
 	r.Add(wireFactory{w})
 	r.Add(reports) // before those who make them
@@ -150,10 +151,12 @@ func interceptors(w *wire, m *meter, reports *trueReports, log pionLog) (*interc
 }
 
 const (
-	iceKeepAlive    = time.Second
-	iceDisconnected = 3 * time.Second
-	iceFailed       = 17 * time.Second // after iceDisconnected; the same sum bounds the first attempt
-	restartAfter    = 2 * time.Second  // of being disconnected
+	// A check every 400 ms costs 5 kbit/s and is what brings a path back when no sound is sent.
+	iceKeepAlive    = 400 * time.Millisecond
+	iceDisconnected = 1500 * time.Millisecond
+	// After iceDisconnected; the same sum bounds the first attempt, and a restart. pion gives the path up then, and cannot
+	// come back without a restart, so this is longer than package call waits for a path.
+	iceFailed = 32 * time.Second
 )
 
 // newConnection makes the pion side of a session.
@@ -165,7 +168,7 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	}
 	plog := pionLog{s.log}
 	reports := &trueReports{tracks: []*track{s.audioOut.track, s.videoOut.track}, now: time.Now}
-	r, err := interceptors(w, &s.meter, reports, plog)
+	r, err := interceptors(&s.heard, w, &s.meter, reports, plog)
 	if err != nil {
 		return nil, err
 	}

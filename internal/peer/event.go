@@ -23,6 +23,8 @@ type (
 	Connected struct{ Relay bool }
 	// Disconnected: nothing heard for some seconds; it may come back.
 	Disconnected struct{}
+	// RestartWanted: the Offerer is to be asked for another path, by Restart.
+	RestartWanted struct{}
 	// Failed: it will not come back, or never came to be. Why is for people. The last event but Stats.
 	Failed struct{ Why string }
 	// FirstVideo: the first remote picture was handed to the Video sink.
@@ -83,6 +85,7 @@ func (Answer) isEvent()         {}
 func (LocalCandidate) isEvent() {}
 func (Connected) isEvent()      {}
 func (Disconnected) isEvent()   {}
+func (RestartWanted) isEvent()  {}
 func (Failed) isEvent()         {}
 func (FirstVideo) isEvent()     {}
 func (FirstAudio) isEvent()     {}

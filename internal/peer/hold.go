@@ -112,12 +112,13 @@ func (s *Session) openNetwork() (transport.Net, error) {
 }
 
 // pulse begins the beats that end by themselves.
-func (s *Session) pulse() { s.talk.beat.Reset(findEvery) }
+func (s *Session) pulse() { s.talk.beat.Reset(beatEvery) }
 
 // beat looks for what is looked for.
 func (s *Session) beat(now time.Time) {
 	s.findDirect(now)
-	if s.hold.direct == nil {
+	s.lookForLife(now)
+	if s.hold.direct == nil && (s.talk.up || s.talk.over) && s.roam.wokeAt.IsZero() {
 		s.talk.beat.Stop()
 	}
 }

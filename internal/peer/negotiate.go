@@ -25,8 +25,7 @@ type talk struct {
 	up         bool        // Connected was said and nothing else since
 	relay      bool
 	wasUp      bool
-	over       bool // Failed was said
-	restart    *time.Timer
+	over       bool         // Failed was said
 	offered    bool         // our offer waits for its answer
 	beat       *time.Ticker // runs while something is looked for
 }
@@ -36,14 +35,9 @@ func (s *Session) loop() {
 	defer close(s.looped)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	s.talk.beat = time.NewTicker(findEvery)
+	s.talk.beat = time.NewTicker(beatEvery)
 	s.talk.beat.Stop()
 	defer s.talk.beat.Stop()
-	defer func() {
-		if s.talk.restart != nil {
-			s.talk.restart.Stop()
-		}
-	}()
 	var meter statsMeter
 	for {
 		select {
@@ -163,7 +157,7 @@ func (s *Session) sendOffer(restart bool) {
 }
 
 func (s *Session) gotOffer(sdp string) error {
-	if s.Offerer {
+	if s.Offerer && (s.talk.offered || !s.talk.wasUp) {
 		s.log.Debug("offer ignored: ours counts")
 		return nil
 	}
@@ -172,6 +166,9 @@ func (s *Session) gotOffer(sdp string) error {
 	}
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: s.withheld(sdp)}); err != nil {
 		return fmt.Errorf("set offer: %w", err)
+	}
+	if s.roam.asked = time.Now(); s.talk.wasUp && s.noPath() {
+		s.wentDown() // a restart: pion has let go of the old path
 	}
 	if err := s.refuseForeign(); err != nil {
 		return err
@@ -183,10 +180,19 @@ func (s *Session) gotOffer(sdp string) error {
 	if err := s.pc.SetLocalDescription(answer); err != nil {
 		return fmt.Errorf("set own answer: %w", err)
 	}
-	s.emit(Answer{s.withheld(answer.SDP)})
+	s.emit(Answer{s.withheld(s.sameRole(answer.SDP))})
 	s.talk.candidates = 0
 	s.describe()
 	return nil
+}
+
+// sameRole keeps the DTLS role that the first negotiation gave: an offerer who answers later is still the DTLS server
+// (RFC 8842 section 5.5), and pion always says active.
+func (s *Session) sameRole(answer string) string {
+	if !s.Offerer {
+		return answer
+	}
+	return strings.ReplaceAll(answer, "a=setup:active", "a=setup:passive")
 }
 
 // refuseForeign takes our track off a section whose codecs we all lack: pion then refuses that section instead of the
@@ -215,6 +221,9 @@ func (s *Session) gotAnswer(sdp string) error {
 	}
 	s.talk.offered = false
 	s.describe()
+	if s.roam.again && !s.talk.up {
+		s.restart()
+	}
 	return nil
 }
 
@@ -265,21 +274,11 @@ func (s *Session) connectionChanged() {
 	}
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
-		if s.talk.restart != nil {
-			s.talk.restart.Stop()
-		}
 		if !s.talk.up {
-			s.talk.up, s.talk.wasUp, s.talk.relay = true, true, s.relayed()
-			s.setOpen(true)
-			s.emit(Connected{s.talk.relay})
+			s.cameBack()
 		}
 	case webrtc.PeerConnectionStateDisconnected:
-		if s.talk.up {
-			s.talk.up = false
-			s.setOpen(false)
-			s.emit(Disconnected{})
-			s.restartLater()
-		}
+		s.wentDown()
 	case webrtc.PeerConnectionStateFailed:
 		if s.talk.wasUp {
 			s.fail("The connection was lost.")
@@ -298,23 +297,14 @@ func (s *Session) pathChanged() {
 	}
 }
 
-// restartLater makes the offerer seek a new path if the old one does not come back by itself.
-func (s *Session) restartLater() {
-	if !s.Offerer {
-		return
-	}
-	s.talk.restart = time.AfterFunc(restartAfter, func() {
-		s.box.post(func() {
-			if !s.talk.up && !s.talk.offered {
-				s.sendOffer(true)
-			}
-		})
-	})
-}
-
 func (s *Session) setOpen(open bool) {
 	s.videoOut.setOpen(open)
 	s.audioOut.open.Store(open)
+}
+
+func (s *Session) noPath() bool {
+	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	return err != nil || pair == nil
 }
 
 // relayed says whether media goes through a relay at either end.

@@ -102,29 +102,6 @@ func TestLossAndReordering(t *testing.T) {
 	}
 }
 
-// A path that dies for some seconds comes back, and with it the picture; the offerer offers again meanwhile.
-func TestPathDiesAndComesBack(t *testing.T) {
-	l, nets := newLine(t, 5*time.Millisecond, 0, 0)
-	a, b := newPair(t, func(s *Session) { s.IncludeLoopback = false }, nets...)
-	call(t, a, b)
-	flows(t, a, b)
-	l.dead.Store(true)
-	eventually(t, "Disconnected", func() bool { return has[Disconnected](a) && has[Disconnected](b) })
-	eventually(t, "another offer", func() bool { _, n := find[Offer](a); return n == 2 })
-	l.dead.Store(false)
-	b.eye.again()
-	a.eye.again()
-	eventually(t, "Connected again", func() bool {
-		_, n := find[Connected](a)
-		_, m := find[Connected](b)
-		return n >= 2 && m >= 2
-	})
-	flows(t, a, b)
-	if has[Failed](a) || has[Failed](b) {
-		t.Error("Failed was said")
-	}
-}
-
 func TestNoPathFails(t *testing.T) {
 	l, nets := newLine(t, 5*time.Millisecond, 0, 0)
 	l.dead.Store(true)

@@ -248,6 +248,8 @@ func (p *party) forward(e Event) {
 		p.other.GotAnswer(e.SDP)
 	case LocalCandidate:
 		p.other.GotCandidate(e.Candidate)
+	case RestartWanted:
+		p.other.Restart(true)
 	}
 }
 

@@ -87,6 +87,8 @@ type Session struct {
 	processor process.Processor // between microphone and encoder
 	talk      talk              // of the loop
 	hold      hold              // of the loop
+	roam      roam              // of the loop
+	heard     heard
 }
 
 // DefaultCodecs is the order of preference when a Session names none.

@@ -19,6 +19,7 @@ type statsMeter struct {
 
 // everySecond says Stats, and Connected again when the path changed.
 func (s *Session) everySecond(m *statsMeter, now time.Time) {
+	s.stillSilent(now)
 	if !s.talk.up {
 		m.primed = false
 		return

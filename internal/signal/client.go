@@ -37,8 +37,10 @@ type Client struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu   sync.Mutex
-	live *socket // the one that is online; nil in between
+	mu    sync.Mutex
+	live  *socket       // the one that is online; nil in between
+	hurry chan struct{} // the network has changed: the pause between two tries is over
+	quit  func()        // ends the present try; nil: none
 }
 
 // stable is how long a socket must have been online for the pauses to start small again: a server that accepts and
@@ -58,6 +60,7 @@ func (c *Client) Start() error {
 	c.BackoffMax = orElse(c.BackoffMax, 15*time.Second)
 	c.events = make(chan Event)
 	c.mail.wake = make(chan struct{}, 1)
+	c.hurry = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.wg.Go(func() { c.mail.pump(ctx, c.events) })
@@ -151,9 +154,35 @@ func (c *Client) run(ctx context.Context) {
 		c.Logger.Debug("server not reached", "err", err, "pause", pause)
 		select {
 		case <-time.After(pause):
+		case <-c.hurry:
+			failures = 0
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// hurryWithin is how long a socket may take to show that it has survived a change of the network.
+const hurryWithin = time.Second
+
+// NetworkChanged says that this machine's networks are others than before, or that it slept. A socket from an address
+// that is no more is given up at once, another must answer a ping; and who waits to try again tries now.
+func (c *Client) NetworkChanged() {
+	if c.hurry == nil {
+		return // not started
+	}
+	c.mu.Lock()
+	s, quit := c.live, c.quit
+	c.mu.Unlock()
+	switch {
+	case s != nil:
+		s.check(hurryWithin)
+	case quit != nil:
+		quit() // it goes by a way that may be no more
+	}
+	select {
+	case c.hurry <- struct{}{}:
+	default:
 	}
 }
 

@@ -32,7 +32,11 @@ type socket struct {
 
 // session is one socket's life; it returns why it ended.
 func (c *Client) session(ctx context.Context) error {
-	s, err := c.dial(ctx)
+	trying, quit := context.WithCancel(ctx)
+	defer quit()
+	c.setQuit(quit)
+	s, err := c.dial(trying)
+	c.setQuit(nil)
 	if err != nil {
 		return err
 	}
@@ -47,6 +51,12 @@ func (c *Client) session(ctx context.Context) error {
 		writer.Wait()
 	}()
 	return c.read(s)
+}
+
+func (c *Client) setQuit(quit func()) {
+	c.mu.Lock()
+	c.quit = quit
+	c.mu.Unlock()
 }
 
 func (c *Client) dial(ctx context.Context) (*socket, error) {
@@ -80,6 +90,7 @@ func (c *Client) dial(ctx context.Context) (*socket, error) {
 		}
 		return err
 	})
+	conn.SetPongHandler(func(string) error { alive(); return nil })
 	return &socket{
 		conn: conn, out: make(chan []byte, maxUnsent), lost: make(chan struct{}),
 		waiting: map[string]chan Envelope{},
@@ -181,6 +192,32 @@ func (s *socket) send(e Envelope) error {
 		_ = s.conn.Close() // so much unsent means that the network is gone
 		return ErrLost
 	}
+}
+
+// check finds out whether the socket still lives.
+func (s *socket) check(within time.Duration) {
+	if !present(s.conn.LocalAddr()) {
+		_ = s.conn.Close() // the reader ends the session
+		return
+	}
+	// The reader's deadline is set anew by whatever comes.
+	_ = s.conn.SetReadDeadline(time.Now().Add(within))
+	_ = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(within))
+}
+
+// present says whether an address is still one of this machine's.
+func present(at net.Addr) bool {
+	tcp, ok := at.(*net.TCPAddr)
+	list, err := net.InterfaceAddrs()
+	if !ok || err != nil {
+		return true
+	}
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(tcp.IP) {
+			return true
+		}
+	}
+	return false
 }
 
 // goodbye tells the server that this end is closing on purpose, then closes.

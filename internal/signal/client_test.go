@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -362,5 +364,47 @@ func TestBackoff(t *testing.T) {
 		if got := backoff(c.failures, 250*time.Millisecond, 15*time.Second, 0.5); got != c.want/2 {
 			t.Errorf("after %d with half a roll: %v", c.failures, got)
 		}
+	}
+}
+
+// A socket that says nothing after a change of the network is replaced at once, and not after DeadAfter; one that
+// answers stays.
+func TestNetworkChange(t *testing.T) {
+	var deaf atomic.Bool
+	s := newWS(t, func(_ int, c *websocket.Conn) {
+		c.SetPingHandler(func(data string) error {
+			if deaf.Load() {
+				return nil
+			}
+			return c.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
+		})
+		for {
+			_, b, err := c.ReadMessage()
+			if err != nil {
+				return
+			}
+			if e, err := Parse(b); err == nil {
+				_ = c.WriteJSON(Envelope{Method: e.Method, RequestID: e.RequestID, Data: Encode(Connected{Server: "test"})})
+			}
+		}
+	})
+	c := s.client(t)
+	online := func(e Event) bool { return e.Connected != nil }
+	next(t, c, "online", online)
+	c.NetworkChanged()
+	time.Sleep(hurryWithin * 3 / 2) // nothing tells that it stays but time
+	if c.online() == nil {
+		t.Fatal("a socket that answers was given up")
+	}
+	deaf.Store(true)
+	began := time.Now()
+	c.NetworkChanged()
+	next(t, c, "lost", func(e Event) bool { return e.State == StateConnecting })
+	next(t, c, "online again", online)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("noticed after %v", took)
+	}
+	if present(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 77)}) || !present(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}) {
+		t.Error("knows not its own addresses")
 	}
 }

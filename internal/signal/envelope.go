@@ -42,6 +42,7 @@ const (
 	CallHangup       Method = "Call/Hangup"       // request
 	CallReport       Method = "Call/Report"       // request: what a device measured
 	CallMedia        Method = "Call/Media"        // request, forwarded as push CodeMedia: muted, camera off
+	CallRestart      Method = "Call/Restart"      // request, forwarded as push CodeRestart: the path is lost, the caller should offer another
 	CallEnded        Method = "Call/Ended"        // push CodeEnded: the one way a call ends, whoever ended it
 )
 
@@ -64,6 +65,7 @@ const (
 	CodeAccepted    Code = 10102
 	CodeEnded       Code = 10103
 	CodeMedia       Code = 10104
+	CodeRestart     Code = 10105
 )
 
 // Type tells people's words from the machine's.

@@ -107,6 +107,8 @@ func goldens() []golden {
 	add("call-media.request", request(CallMedia, nil).in(callID), Media{Microphone: true, Camera: false})
 	add("call-media.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: false})
 	add("call-media-paused.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: true, Paused: true})
+	add("call-restart.request", request(CallRestart, nil).in(callID), nil)
+	add("call-restart.push", push(CallRestart, CodeRestart, bobID, nil).in(callID), nil)
 	add("call-report.request", request(CallReport, nil).in(callID), Report{Path: PathRelay, SetupMs: 312})
 	add("message-offer.push", push(MessageOffer, CodeOffer, annID, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"})
 	add("message-answer.push", push(MessageAnswer, CodeAnswer, bobID, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 127.0.0.1\r\n"})

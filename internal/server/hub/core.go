@@ -267,6 +267,8 @@ func (c *core) request(conn Conn, e signal.Envelope) {
 		err = c.candidate(d, e)
 	case signal.CallMedia:
 		err = c.media(d, e)
+	case signal.CallRestart:
+		err = c.restart(d, e)
 	case signal.CallReport:
 		err = c.report(d, e)
 	case signal.MessageSendToAll, signal.MessageSendTo:

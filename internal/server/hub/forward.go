@@ -113,6 +113,15 @@ func (c *core) media(d *device, e signal.Envelope) error {
 	return c.forward(d, to, e, signal.CodeMedia, m)
 }
 
+// restart passes on that one side has lost the path.
+func (c *core) restart(d *device, e signal.Envelope) error {
+	_, to, err := c.inCall(d, e)
+	if err != nil {
+		return err
+	}
+	return c.forward(d, to, e, signal.CodeRestart, nil)
+}
+
 // report keeps what a device measured: the call went over the relay if one side says so, and was set up when the slower
 // side had picture or sound.
 func (c *core) report(d *device, e signal.Envelope) error {

@@ -62,6 +62,10 @@ func TestACallFromInviteToHangup(t *testing.T) {
 	if m, _ := take[signal.Media](b2, signal.CodeMedia); !m.Microphone || m.Camera {
 		t.Fatalf("switches arrive as %+v", m)
 	}
+	b2.must(signal.CallRestart, "", id(1), nil)
+	if _, e := take[struct{}](a, signal.CodeRestart); e.FromID != "bob" || e.Method != signal.CallRestart {
+		t.Fatalf("a wish for another path arrives in %+v", e)
+	}
 	a.must(signal.CallReport, "", id(1), signal.Report{Path: signal.PathRelay, SetupMs: 300})
 	b2.must(signal.CallReport, "", id(1), signal.Report{Path: signal.PathDirect, SetupMs: 450})
 	w.pass(time.Minute)

@@ -27,6 +27,7 @@ export const method = Object.freeze(/** @type {const} */ ({
     hangup: 'Call/Hangup',
     report: 'Call/Report',
     media: 'Call/Media',
+    restart: 'Call/Restart',
     ended: 'Call/Ended',
 }));
 
@@ -45,6 +46,7 @@ export const code = Object.freeze(/** @type {const} */ ({
     accepted: 10102,
     ended: 10103,
     media: 10104,
+    restart: 10105,
 }));
 
 /**

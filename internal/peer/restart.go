@@ -1,0 +1,227 @@
+package peer
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/webrtc/v4"
+)
+
+// A path may be silent for two reasons. Either the line is dead at both ends of it: then the path is kept and tried
+// several times a second, because it is the first to come back. Or the line lives and only the path is dead: then another
+// is sought by an ICE restart, which with pion ends the old path at once. So a restart needs a reason: a network that has
+// gone from under the path (NetworkChanged), or the owner's word that the server still answers (Restart).
+
+// roam is what the loop knows of lost paths.
+type roam struct {
+	downAt    time.Time    // when the path was given up, for now
+	asked     time.Time    // for the last restart
+	again     bool         // another is due when the present one has its answer
+	addresses []netip.Addr // of this machine, when the path was made
+	wokeAt    time.Time    // from sleep, and nothing heard yet
+}
+
+const (
+	restartPause = 2 * time.Second // between two restarts
+	wakeWait     = 400 * time.Millisecond
+	beatEvery    = 20 * time.Millisecond
+)
+
+// heard is when the last RTP or RTCP of the other came.
+type heard struct {
+	interceptor.NoOp
+	at atomic.Int64 // Unix nanoseconds
+}
+
+// NewInterceptor implements interceptor.Factory.
+func (h *heard) NewInterceptor(string) (interceptor.Interceptor, error) { return h, nil }
+
+// BindRemoteStream implements interceptor.Interceptor.
+func (h *heard) BindRemoteStream(_ *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {
+	return interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, a, err := r.Read(b, a)
+		if err == nil {
+			h.at.Store(time.Now().UnixNano())
+		}
+		return n, a, err
+	})
+}
+
+// BindRTCPReader implements interceptor.Interceptor.
+func (h *heard) BindRTCPReader(r interceptor.RTCPReader) interceptor.RTCPReader {
+	return interceptor.RTCPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, a, err := r.Read(b, a)
+		if err == nil {
+			h.at.Store(time.Now().UnixNano())
+		}
+		return n, a, err
+	})
+}
+
+func (h *heard) since(t time.Time) bool { return h.at.Load() > t.UnixNano() }
+
+// wentDown keeps the path and waits for a sign of life. Sound goes on: to the other it is ours.
+func (s *Session) wentDown() {
+	if !s.talk.up {
+		return
+	}
+	s.talk.up = false
+	s.roam.downAt = time.Now()
+	s.videoOut.setOpen(false)
+	s.emit(Disconnected{})
+	s.pulse()
+}
+
+// lookForLife is a beat while the path is silent. It is back with the first packet, before pion's next look at it.
+func (s *Session) lookForLife(now time.Time) {
+	if !s.talk.up && s.talk.wasUp && !s.talk.offered && s.heard.since(s.roam.downAt) {
+		s.cameBack()
+	}
+	if woke := s.roam.wokeAt; !woke.IsZero() && now.Sub(woke) > wakeWait {
+		s.roam.wokeAt = time.Time{}
+		if !s.heard.since(woke) {
+			s.pathLost()
+		}
+	}
+}
+
+func (s *Session) cameBack() {
+	s.talk.up, s.talk.wasUp, s.talk.relay = true, true, s.relayed()
+	s.roam.addresses = s.ownAddresses()
+	s.setOpen(true)
+	s.emit(Connected{s.talk.relay})
+}
+
+// stillSilent notices a path that was back for a moment only, so that pion never saw it.
+func (s *Session) stillSilent(now time.Time) {
+	silent := s.pc.ConnectionState() == webrtc.PeerConnectionStateDisconnected
+	if s.talk.up && silent && !s.heard.since(now.Add(-iceDisconnected)) {
+		s.wentDown()
+	}
+}
+
+// Restart seeks another path if there is none, or if the other side asks for one: forced. The caller knows that the
+// server answers, so that the line lives.
+func (s *Session) Restart(forced bool) {
+	s.init()
+	s.box.post(func() {
+		if time.Since(s.roam.asked) < restartPause {
+			return
+		}
+		if forced && s.Offerer && !s.hold.on {
+			s.wentDown()
+		}
+		if !s.talk.up {
+			s.restart()
+		}
+	})
+}
+
+// restart is the offerer's to do: two offers that cross would both have to be taken back, which pion cannot.
+func (s *Session) restart() {
+	switch {
+	case s.talk.over || s.hold.on || !s.talk.wasUp:
+	case s.talk.offered:
+		s.roam.again = true
+	case !s.Offerer:
+		s.roam.asked = time.Now()
+		s.emit(RestartWanted{})
+	default:
+		s.roam.asked, s.roam.again = time.Now(), false
+		s.sendOffer(true)
+	}
+}
+
+// NetworkChanged says that the machine's networks are others than before, or that it slept.
+func (s *Session) NetworkChanged(slept bool) {
+	s.init()
+	s.box.post(func() {
+		if s.talk.over || s.hold.on || !s.talk.wasUp {
+			return
+		}
+		now := s.ownAddresses()
+		gone := missing(s.roam.addresses, now)
+		switch {
+		case len(gone) > 0 && s.standsOn(gone):
+			s.pathLost()
+		case !s.talk.up && len(missing(now, s.roam.addresses)) > 0:
+			s.pathLost() // a new way
+		case slept:
+			s.roam.wokeAt = time.Now()
+			s.pulse()
+		}
+	})
+}
+
+// pathLost gives the path up for good and seeks another, as soon as there is a network to seek it in.
+func (s *Session) pathLost() {
+	s.wentDown()
+	addresses := s.ownAddresses()
+	if len(addresses) == 0 {
+		return // NetworkChanged will come again
+	}
+	s.roam.addresses = addresses
+	s.restart()
+}
+
+// standsOn says whether the path begins at one of these addresses, as far as it is known: a relay is reached from some
+// address, and what it is nobody tells.
+func (s *Session) standsOn(gone []netip.Addr) bool {
+	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local.Typ != webrtc.ICECandidateTypeHost {
+		return true
+	}
+	a, err := netip.ParseAddr(pair.Local.Address)
+	return err != nil || slices.Contains(gone, a.Unmap().WithZone(""))
+}
+
+// ownAddresses gives those of this machine that others may reach.
+func (s *Session) ownAddresses() []netip.Addr {
+	if s.network == nil {
+		return machineAddresses()
+	}
+	list, err := s.network.Interfaces()
+	if err != nil {
+		return nil
+	}
+	var all []netip.Addr
+	for _, i := range list {
+		if at, err := i.Addrs(); err == nil {
+			all = append(all, usable(at)...)
+		}
+	}
+	return all
+}
+
+func machineAddresses() []netip.Addr {
+	at, err := net.InterfaceAddrs() // of interfaces that are up or not: a cable that was pulled keeps its address
+	if err != nil {
+		return nil
+	}
+	return usable(at)
+}
+
+// usable leaves out what nobody else reaches.
+func usable(list []net.Addr) (out []netip.Addr) {
+	for _, n := range list {
+		p, err := netip.ParsePrefix(n.String())
+		if a := p.Addr().Unmap().WithZone(""); err == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// missing gives what was and is not.
+func missing(was, is []netip.Addr) (out []netip.Addr) {
+	for _, a := range was {
+		if !slices.Contains(is, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
