@@ -157,7 +157,7 @@ func (s *Session) sendOffer(restart bool) {
 }
 
 func (s *Session) gotOffer(sdp string) error {
-	if s.Offerer && (s.talk.offered || !s.talk.wasUp) {
+	if s.Offerer && (s.talk.offered || !s.talk.wasUp || !s.sameParty(sdp)) {
 		s.log.Debug("offer ignored: ours counts")
 		return nil
 	}
@@ -184,6 +184,22 @@ func (s *Session) gotOffer(sdp string) error {
 	s.talk.candidates = 0
 	s.describe()
 	return nil
+}
+
+// sameParty says whether a later offer is of whom we talk to: only they may move their end to another path.
+func (s *Session) sameParty(sdp string) bool {
+	remote := s.pc.CurrentRemoteDescription()
+	return remote != nil && fingerprint(sdp) != "" && fingerprint(sdp) == fingerprint(remote.SDP)
+}
+
+// fingerprint is of the certificate in a description.
+func fingerprint(sdp string) string {
+	for line := range strings.Lines(sdp) {
+		if at, ok := strings.CutPrefix(strings.TrimSpace(line), "a=fingerprint:"); ok {
+			return at
+		}
+	}
+	return ""
 }
 
 // sameRole keeps the DTLS role that the first negotiation gave: an offerer who answers later is still the DTLS server
