@@ -23,9 +23,9 @@ import (
 type audioSender struct {
 	track   *track
 	process process.Processor
-	trace   *trace.Log
 	// send takes one packet, copying it; a payloadType of 0 is the track's. False: not sent.
 	send  func(rtpTime uint32, marker bool, payloadType uint8, payload []byte) bool
+	trace *trace.Log
 	log   *slog.Logger
 	muted atomic.Bool
 	open  atomic.Bool
@@ -50,7 +50,6 @@ type audioSender struct {
 	rtpTime  uint32
 	began    time.Time // capture time of sample 0 of this microphone
 	samples  int64     // captured since then
-	captured int64     // of all microphones
 	talking  bool      // a packet went out since the last pause
 	dtx      int       // packets in a row that hold nothing
 	out      [opusMax]byte
@@ -112,10 +111,6 @@ func (a *audioSender) run(stop <-chan struct{}) {
 
 func (a *audioSender) block(b []int16, at time.Time) {
 	a.clock(at)
-	if a.captured%(media.SampleRate/2) == 0 {
-		a.trace.Sound(trace.Mic, a.captured, at)
-	}
-	a.captured += media.BlockSamples
 	a.process.Near(b, at) // also while muted: it goes on learning the room
 	if a.planned--; a.planned <= 0 && a.have == 0 {
 		a.planned = planEvery

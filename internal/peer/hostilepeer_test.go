@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -74,7 +75,13 @@ func newHostile(t *testing.T) *hostile {
 	}
 	se := webrtc.SettingEngine{}
 	se.SetIncludeLoopbackCandidate(true)
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(se), webrtc.WithInterceptorRegistry(&interceptor.Registry{})).
+	feedback, err := twcc.NewSenderInterceptor() // without it, the victim would stop sending
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := &interceptor.Registry{}
+	registry.Add(feedback)
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(se), webrtc.WithInterceptorRegistry(registry)).
 		NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +93,13 @@ func newHostile(t *testing.T) *hostile {
 	pc.OnConnectionStateChange(func(c webrtc.PeerConnectionState) { h.state <- c })
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	var readers sync.WaitGroup
+	pc.OnTrack(func(r *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { // on a goroutine of its own, until the connection ends
+		for b := make([]byte, 1600); ; {
+			if _, _, err := r.Read(b); err != nil {
+				return
+			}
+		}
+	})
 	t.Cleanup(readers.Wait)
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	for _, track := range []*rawTrack{h.sound, h.video} {
