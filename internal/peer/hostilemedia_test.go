@@ -236,7 +236,7 @@ func TestFloodOfRequests(t *testing.T) {
 		runtime.Gosched()
 	}
 	took := time.Since(began)
-	if got, most := out.count.keys.Load()-keys, int64(took/keyFramePause)+2; got > most {
+	if got, most := out.count.keys.Load()-keys, int64(took/keyPauseLeast)+2; got > most {
 		t.Errorf("%d key frames in %v, at most %d are allowed", got, took, most)
 	}
 	spent := h.victim.meter.sent[ofPicture].resentBytes.Load() - resent

@@ -173,7 +173,7 @@ func (h *hostile) picture(cut *payloader, c codec, data []byte, key bool, width,
 	if c == codecVP9 {
 		payloadType = payloadVP9
 	}
-	payloads := cut.cut(c, data, key, width, height)
+	payloads := cut.cut(c, data, described{key: key, width: width, height: height})
 	for i, b := range payloads {
 		h.send(payloadType, i == len(payloads)-1, b)
 	}
