@@ -74,7 +74,6 @@ type lipSync struct {
 
 	offset  time.Duration // picture later than sound, smoothed
 	known   bool
-	active  bool // moving
 	last    time.Time
 	counted time.Time // the last usable comparison
 }
@@ -83,7 +82,7 @@ const (
 	syncEvery    = 100 * time.Millisecond
 	syncSpeed    = 80                     // milliseconds a second at most
 	syncActs     = 36 * time.Millisecond  // from this offset on: what is left of it makes nobody wait,
-	syncRests    = 30 * time.Millisecond  // down to this one
+	syncRests    = 28 * time.Millisecond  // and lets go within this one
 	syncBelieves = 2 * time.Second        // a bigger offset is a sender that reports nonsense
 	maxExtra     = 300 * time.Millisecond // of each
 	syncForgets  = 5 * time.Second        // without sound or picture: nothing needs to wait for the other
@@ -108,7 +107,7 @@ func (l *lipSync) step(now time.Time, sound, picture playing) {
 	offset, ok := l.compare(now, sound, picture)
 	if !ok {
 		if l.known && now.Sub(l.counted) > syncForgets {
-			l.known, l.active = false, false
+			l.known = false
 		}
 		if !l.known {
 			l.soundExtra, l.pictureExtra = max(l.soundExtra-most, 0), max(l.pictureExtra-most, 0)
@@ -120,21 +119,17 @@ func (l *lipSync) step(now time.Time, sound, picture playing) {
 	}
 	l.known, l.counted = true, now
 	l.offset += (offset - l.offset) / 4
-	switch off := absDuration(l.offset); {
-	case off > syncActs:
-		l.active = true
-	case off < syncRests:
-		l.active = false
-	}
-	if !l.active {
-		return
-	}
 	// A part of the way only: what was asked for before is still on its way into effect.
-	move := min(absDuration(l.offset)/8, most)
-	if l.offset > 0 {
-		shift(&l.pictureExtra, &l.soundExtra, move)
-	} else {
-		shift(&l.soundExtra, &l.pictureExtra, move)
+	move := func(by time.Duration) time.Duration { return min(by/8, most) }
+	switch {
+	case l.offset > syncActs:
+		shift(&l.pictureExtra, &l.soundExtra, move(l.offset-syncRests))
+	case l.offset < -syncActs:
+		shift(&l.soundExtra, &l.pictureExtra, move(-l.offset-syncRests))
+	case l.offset > -syncRests && l.pictureExtra > 0: // it waits more than it must
+		l.pictureExtra = max(l.pictureExtra-move(l.offset+syncRests), 0)
+	case l.offset < syncRests && l.soundExtra > 0:
+		l.soundExtra = max(l.soundExtra-move(syncRests-l.offset), 0)
 	}
 }
 

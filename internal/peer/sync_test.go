@@ -82,7 +82,7 @@ func TestLipsMeetTheVoice(t *testing.T) {
 		}
 		// When the reason has gone, so do the delays.
 		s.soundDelay, s.pictureDelay = 60*time.Millisecond, 60*time.Millisecond
-		if off := s.run(10 * time.Second); absDuration(off) > 40*time.Millisecond || s.l.soundExtra+s.l.pictureExtra > 45*time.Millisecond {
+		if off := s.run(10 * time.Second); absDuration(off) > 40*time.Millisecond || s.l.soundExtra+s.l.pictureExtra > 2*time.Millisecond {
 			t.Errorf("%+v: afterwards %v apart, sound held back by %v, picture by %v", c, off, s.l.soundExtra, s.l.pictureExtra)
 		}
 	}
