@@ -119,13 +119,8 @@ func (a *audioReceiver) put(p *rtp.Packet, now time.Time) {
 		return
 	}
 	a.buffer.Put(p.SequenceNumber, p.Timestamp, primary, now)
-	frame, _ := opus.Samples(primary)
-	for i, c := range copies.list[:copies.n] { // oldest first
-		back := copies.n - i // Chromium's copies are of the packets just before; ours need not be
-		if n := int(c.offset); frame > 0 && n%frame == 0 {
-			back = n / frame
-		}
-		a.buffer.PutCopy(p.SequenceNumber-uint16(back), p.Timestamp-c.offset, c.payload, p.SequenceNumber, now)
+	for _, c := range copies.list[:copies.n] {
+		a.buffer.PutCopy(p.SequenceNumber, p.Timestamp, c.offset, c.payload, now)
 	}
 }
 

@@ -35,7 +35,7 @@ func FuzzPlayer(f *testing.F) {
 			case 9:
 				now = now.Add(time.Duration(v) * time.Second)
 			case 10:
-				b.PutCopy(seq-uint16(v), at-uint32(v*frame), fakePacket(n, frame, v&1 != 0, false), seq, now)
+				b.PutCopy(seq, at, uint32(v*frame), fakePacket(n, frame, v&1 != 0, false), now)
 			case 11:
 				b.SetExtraDelay(time.Duration(v) * 20 * ms)
 			case 12:

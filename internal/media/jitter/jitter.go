@@ -103,9 +103,9 @@ func (b *Buffer) Put(seq uint16, rtpTime uint32, payload []byte, now time.Time) 
 	b.insert(p, payload)
 }
 
-// PutCopy takes a redundant copy of an earlier packet (RFC 2198), which came with packet number carrier. It says nothing
-// about how fast the network is.
-func (b *Buffer) PutCopy(seq uint16, rtpTime uint32, payload []byte, carrier uint16, now time.Time) {
+// PutCopy takes a redundant copy (RFC 2198) of an earlier packet, whose time is offset samples before that of the packet
+// with which it came. It says nothing about how fast the network is.
+func (b *Buffer) PutCopy(carrier uint16, rtpTime, offset uint32, payload []byte, now time.Time) {
 	n, fec, ok := b.inspect(payload)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,11 +113,13 @@ func (b *Buffer) PutCopy(seq uint16, rtpTime uint32, payload []byte, carrier uin
 	if !ok || !b.begun {
 		return
 	}
-	s, t := b.unwrap(seq, rtpTime)
+	// Its number is not said; copies do not reach over pauses, so it follows from the time.
+	depth := max((int64(offset)+int64(n)/2)/int64(n), 1)
+	s, t := b.unwrap(carrier, rtpTime-offset)
+	s -= depth
 	if s >= b.highSeq || t >= b.highTime || b.foreign(s, t, now) {
 		return
 	}
-	depth := int64(carrier - seq)
 	b.loss.copied(depth, b.highSeq)
 	if fec {
 		b.loss.copied(depth+1, b.highSeq)
@@ -265,7 +267,7 @@ func (b *Buffer) target() int64 {
 	if longest <= 0 {
 		longest = samples(defaultMax)
 	}
-	t := b.arrival.quantile() + b.loss.depth(b.highSeq)*b.frame
+	t := b.arrival.quantile() + b.loss.depth(b.highSeq, b.frame)*b.frame
 	return min(max(t, samples(b.Min)), longest) + b.extra
 }
 

@@ -3,11 +3,14 @@ package jitter
 const (
 	lossForget = 0.998 // a packet: half is forgotten after 7 s
 	lossyFrom  = 0.0035
-	lossyTo    = 0.001 // 14 s after two losses
-	deepFrom   = 0.05  // so much loss is worth waiting for copies of copies
-	maxDepth   = 2     // packets after the lost one that are worth waiting for
-	copyRecent = 200   // packets
+	lossyTo    = 0.001            // 14 s after two losses
+	maxDepth   = 3                // packets after the lost one that are worth waiting for
+	waitAtMost = rate * 80 / 1000 // and so much sound, unless the nearest copy is farther
+	copyRecent = 200              // packets
 )
+
+// deepFrom is how much loss makes it worth waiting for copies so many packets away, when there are nearer ones.
+var deepFrom = [maxDepth + 1]float64{2: 0.05, 3: 0.12}
 
 // loss learns how many packets do not come, and how much later their copies do.
 type loss struct {
@@ -39,16 +42,19 @@ func (l *loss) copied(depth, newest int64) {
 	}
 }
 
-// depth is for how many packets after a lost one it pays to wait.
-func (l *loss) depth(newest int64) int64 {
-	recent := func(d int) bool { return l.seen[d] != 0 && newest-l.seen[d] < copyRecent }
-	switch {
-	case !l.lossy:
+// depth is for how many packets after a lost one, each of frame samples, it pays to wait.
+func (l *loss) depth(newest, frame int64) int64 {
+	if !l.lossy {
 		return 0
-	case l.share > deepFrom && recent(2):
-		return 2
-	case recent(1):
-		return 1
 	}
-	return 0
+	best := int64(0)
+	for d := int64(1); d <= maxDepth; d++ {
+		if l.seen[d] == 0 || newest-l.seen[d] > copyRecent {
+			continue
+		}
+		if best == 0 || d*frame <= waitAtMost && (l.share > deepFrom[d] || d-best > 1 && l.share > deepFrom[d-1]) {
+			best = d // a sender that leaves out the middle one knows that losses come in rows
+		}
+	}
+	return best
 }

@@ -229,7 +229,7 @@ func (b *Buffer) Counts() Counts {
 	p.Received, p.Duplicate, p.Malformed, p.Late, p.Restarts = c.Received, c.Duplicate, c.Malformed, c.Late, c.Restarts
 	p.CopiesReceived, p.Lost, p.Discarded = c.CopiesReceived, c.Lost, c.Discarded
 	p.Target, p.Jitter = duration(b.target()), duration(int64(b.arrival.jitter))
-	p.LossShare, p.Depth = b.loss.share, int(b.loss.depth(b.highSeq))
+	p.LossShare, p.Depth = b.loss.share, int(b.loss.depth(b.highSeq, b.frame))
 	return p
 }
 

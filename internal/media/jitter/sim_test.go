@@ -104,13 +104,12 @@ type sim struct {
 	delay  func(n int) time.Duration // of packet n's journey; negative: lost
 	pauses func(n int) bool          // DTX: nothing is sent, but every 20th
 	drift  float64                   // of the sender's clock: 200e-6 is faster
-	red    int                       // copies in each packet
+	red    []int                     // how far back the copies in each packet are from, farthest first
 	fec    bool
 	late   time.Duration // of the listener's pulls, at random
 	twice  int           // one in so many packets comes twice
 	frame  int           // samples
 	extra  time.Duration
-	minPut func(n int, at time.Duration) // called before packet n is put
 
 	b     Buffer
 	p     Player
@@ -201,9 +200,9 @@ func (s *sim) run(length time.Duration) Counts {
 func (s *sim) put(n int, seqs []int, now time.Time) {
 	seq := uint16(firstSeq + seqs[n])
 	s.b.Put(seq, uint32(firstTime+n*s.frame), s.payload(n), now)
-	for d, k := s.red, 0; d > 0; d-- {
-		if k = n - d; k >= 0 && seqs[k] == seqs[n]-d {
-			s.b.PutCopy(seq-uint16(d), uint32(firstTime+k*s.frame), s.payload(k), seq, now)
+	for _, d := range s.red {
+		if k := n - d; k >= 0 && seqs[k] == seqs[n]-d {
+			s.b.PutCopy(seq, uint32(firstTime+n*s.frame), uint32(d*s.frame), s.payload(k), now)
 		}
 	}
 }
