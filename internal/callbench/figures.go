@@ -41,6 +41,8 @@ type figures struct {
 	BackAfter     number // s from the end of the bad time until 80 % of the rate before
 	NewPicture    number // ms from the end of the bad time until a picture captured after it
 
+	Stages []stage `json:",omitempty"` // between two Visavis
+
 	series series
 }
 
@@ -90,6 +92,9 @@ func direction(o *outcome, line badLine, pair string, run int, from, to kind, se
 	}
 	if line.Restore > 0 {
 		f.changes(o, line, all, kbps)
+	}
+	if from == visavis && to == visavis {
+		f.Stages = stages(s, r, o.From, o.To)
 	}
 	f.series = series{
 		latency: shift(latencyPoints(all), o.Connected), fps: shift(perSecond(all, o.Connected, o.To), o.Connected),

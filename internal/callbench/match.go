@@ -50,6 +50,43 @@ func matchRTP(captured, encoded, presented []sight) []shown {
 	return all
 }
 
+// stage is what pictures spent from one place to the next, ms.
+type stage struct {
+	Name     string
+	P50, P95 number
+}
+
+// stages follows pictures between two Visavis by RTP time, those that were captured from..to.
+func stages(s, r *witness, from, to float64) []stage {
+	rtp := make(map[int64]uint32, len(s.Encoded))
+	for _, e := range s.Encoded {
+		rtp[e.Frame] = e.RTP
+	}
+	before := map[uint32]float64{}
+	for _, c := range s.Captured {
+		if id, ok := rtp[c.Frame]; ok && c.T >= from && c.T < to {
+			before[id] = c.T
+		}
+	}
+	var all []stage
+	for _, place := range []struct {
+		name string
+		at   []sight
+	}{{"encode", s.Encoded}, {"pace", s.Sent}, {"line and repair", r.Received}, {"wait and decode", r.Decoded}, {"present", r.Presented}} {
+		here, spent := map[uint32]float64{}, []float64(nil)
+		for _, x := range place.at {
+			t, ok := before[x.RTP]
+			if _, again := here[x.RTP]; ok && !again {
+				here[x.RTP] = x.T
+				spent = append(spent, 1000*(x.T-t))
+			}
+		}
+		all = append(all, stage{place.name, number(quantile(spent, 0.5)), number(quantile(spent, 0.95))})
+		before = here
+	}
+	return all
+}
+
 // matchMarkers finds for each presented picture the last capture before it with the same marker; the clip repeats, but not
 // within what a picture may take.
 func matchMarkers(captured, presented []sight) []shown {

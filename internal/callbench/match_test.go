@@ -46,6 +46,24 @@ func TestMatching(t *testing.T) {
 	}
 }
 
+func TestStages(t *testing.T) {
+	captured, encoded, presented := steady(60, 0.1)
+	later := func(by float64) []sight {
+		v := append([]sight(nil), encoded...)
+		for i := range v {
+			v[i].T += by
+		}
+		return v
+	}
+	s := &witness{Captured: captured, Encoded: encoded, Sent: later(0.005)}
+	r := &witness{Received: later(0.03)[:50], Decoded: later(0.07), Presented: presented}
+	want := []float64{10, 5, 25, 40, 20}
+	for i, x := range stages(s, r, 100, 101) {
+		near(t, x.Name, float64(x.P50), want[i], 1e-6)
+		near(t, x.Name, float64(x.P95), want[i], 1e-6)
+	}
+}
+
 func TestMarkersComeAgain(t *testing.T) {
 	captured := []sight{{T: 10, Marker: 5}, {T: 30, Marker: 5}}
 	all := matchMarkers(captured, []sight{{T: 10.1, Marker: 5}, {T: 10.2, Marker: 5}, {T: 10.3, Marker: 6}, {T: 30.4, Marker: 5}, {T: 9, Marker: 7}})

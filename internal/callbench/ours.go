@@ -201,6 +201,12 @@ func readTrace(path string, w *witness) (clocks, error) {
 			w.Captured = append(w.Captured, seen)
 		case "encoded":
 			w.Encoded = append(w.Encoded, seen)
+		case "sent":
+			w.Sent = append(w.Sent, seen)
+		case "received":
+			w.Received = append(w.Received, seen)
+		case "decoded":
+			w.Decoded = append(w.Decoded, seen)
 		case "presented":
 			w.Presented = append(w.Presented, seen)
 		case "mic":

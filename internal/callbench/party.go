@@ -38,15 +38,17 @@ type who struct {
 type witness struct {
 	Accepted  float64 // the person's answer; callee only
 	Captured  []sight
-	Encoded   []sight // a Visavis's; empty otherwise
 	Presented []sight
-	Said      loudness
-	Heard     loudness
-	Estimate  []point // bit/s that the sender believes in
-	Concealed []point // concealed samples so far
-	Samples   []point // samples of sound so far
-	Counted   map[string]float64
-	Quality   []point // PSNR of presented pictures, dB
+	// A Visavis's own words; empty otherwise.
+	Encoded, Sent     []sight // of what it sends
+	Received, Decoded []sight // of what it gets
+	Said              loudness
+	Heard             loudness
+	Estimate          []point // bit/s that the sender believes in
+	Concealed         []point // concealed samples so far
+	Samples           []point // samples of sound so far
+	Counted           map[string]float64
+	Quality           []point // PSNR of presented pictures, dB
 }
 
 // concealedShare of the sound from..to, 0 to 1.
