@@ -5,13 +5,13 @@
 set -euo pipefail
 what=${1:-build}
 
-apt_build="gcc pkg-config libgl1-mesa-dev xorg-dev libvpx-dev libopus-dev libjpeg-dev"
+apt_build="gcc pkg-config libgl1-mesa-dev xorg-dev libvpx-dev libopus-dev libjpeg-dev libopenh264-dev"
 apt_demo="xvfb libgl1-mesa-dri"
 apt_test="chromium xvfb xdotool imagemagick openbox pulseaudio pulseaudio-utils ffmpeg nodejs"
-dnf_build="gcc pkgconf-pkg-config mesa-libGL-devel libX11-devel libXcursor-devel libXrandr-devel libXinerama-devel libXi-devel libXxf86vm-devel libvpx-devel opus-devel libjpeg-turbo-devel"
+dnf_build="gcc pkgconf-pkg-config mesa-libGL-devel libX11-devel libXcursor-devel libXrandr-devel libXinerama-devel libXi-devel libXxf86vm-devel libvpx-devel opus-devel libjpeg-turbo-devel openh264-devel"
 dnf_demo="xorg-x11-server-Xvfb mesa-dri-drivers"
 dnf_test="chromium xorg-x11-server-Xvfb xdotool ImageMagick openbox pulseaudio pulseaudio-utils ffmpeg-free nodejs"
-brew_build="pkg-config libvpx opus jpeg-turbo"
+brew_build="pkg-config libvpx opus jpeg-turbo openh264"
 brew_test="node"
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else

@@ -1,5 +1,21 @@
 package main
 
+import (
+	"slices"
+	"strings"
+
+	"visavis.example/internal/peer"
+)
+
+// help is helpText with the codecs of this build.
+func help() string {
+	codecs := strings.Join(peer.DefaultCodecs, ",")
+	if !slices.Contains(peer.DefaultCodecs, "h264") {
+		codecs += " (built without h264)"
+	}
+	return strings.Replace(helpText, "CODECS", codecs, 1)
+}
+
 const helpText = `Visavis: calls from person to person.
 
   visavis                    open the window
@@ -23,7 +39,7 @@ Media
   --processing LIST          of the own voice: echo,noise,gain or none. Default: what the settings say for a real
                              microphone, and none for tone, speech and file, which have no room around them
   --size WxH --fps N         of the picture that is sent (1280x720, 30)
-  --codecs LIST              of the picture, in order of preference: vp9,vp8
+  --codecs LIST              of the picture, in order of preference: CODECS
   --relay-only               through the server's relay only
   --record-microphone X.wav  what the microphone gives, before anything is done to it and while muted too
   --record-video X.y4m|-     every picture of the other, when it is presented, scaled to --record-size WxH (or --size)

@@ -56,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 func dispatch(name string, args []string, stdout, stderr io.Writer) (int, error) {
 	switch name {
 	case "help":
-		_, _ = io.WriteString(stdout, helpText)
+		_, _ = io.WriteString(stdout, help())
 		return exitOK, nil
 	case "version":
 		_, _ = fmt.Fprintf(stdout, "visavis %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -67,7 +67,7 @@ func dispatch(name string, args []string, stdout, stderr io.Writer) (int, error)
 	}
 	o, err := parse(name, args)
 	if errors.Is(err, errHelp) {
-		_, _ = io.WriteString(stdout, helpText)
+		_, _ = io.WriteString(stdout, help())
 		return exitOK, nil
 	}
 	if err != nil {

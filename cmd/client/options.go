@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"visavis.example/internal/app"
 	"visavis.example/internal/media/process"
+	"visavis.example/internal/peer"
 )
 
 // options is the command line, checked.
@@ -223,8 +225,8 @@ func (m *mediaOptions) codecList(list string) error {
 		return nil
 	}
 	for _, c := range strings.Split(list, ",") {
-		if c != "vp8" && c != "vp9" {
-			return fmt.Errorf("--codecs: %q is not vp8 or vp9", c)
+		if !slices.Contains(peer.DefaultCodecs, c) {
+			return fmt.Errorf("--codecs: %q is none of %s", c, strings.Join(peer.DefaultCodecs, ", "))
 		}
 		m.codecs = append(m.codecs, c)
 	}

@@ -48,7 +48,7 @@ func TestParseRefuses(t *testing.T) {
 		"call a --fps 0", "call a --fps 1000", "call a --duration -1s", "call a --camera tone", "call a --camera pattern:256", "call a --fps NaN",
 		"call a --camera pattern:3.7", "call a --camera pattern --size 32x32", "call a --microphone tone:NaN",
 		"call a --camera file:", "call a --camera file:" + junk, "call a --camera file:" + dir + "/none", "call a --microphone file:" + junk,
-		"call a --microphone tone:5", "call a --speaker pattern", "call a --codecs h264", "call a --events - --record-video -",
+		"call a --microphone tone:5", "call a --speaker pattern", "call a --codecs h265", "call a --events - --record-video -",
 		"call a --processing loud", "call a --processing echo,", "call a --password-file " + dir + "/none",
 	} {
 		args := strings.Fields(line)

@@ -36,6 +36,8 @@ func depayload(c codec, payload []byte) (p part, ok bool) {
 		p.key = p.first && vpx.Inspect(vpx.VP8, body).Key
 	case codecVP9:
 		return depayloadVP9(payload)
+	case codecH264:
+		return depayloadH264(payload)
 	default:
 		return part{}, false
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
+
+	"visavis.example/internal/media/codec/h264"
 )
 
 // codec names a video codec as Config and Stats do.
@@ -22,6 +24,7 @@ const (
 	codecNone codec = ""
 	codecVP8  codec = "vp8"
 	codecVP9  codec = "vp9"
+	codecH264 codec = "h264"
 )
 
 // codecOf gives codecNone for what we do not speak.
@@ -31,6 +34,9 @@ func codecOf(mime, fmtp string) codec {
 		return codecVP8
 	case strings.EqualFold(mime, webrtc.MimeTypeVP9) && (!strings.Contains(fmtp, "profile-id=") || strings.Contains(fmtp, "profile-id=0")):
 		return codecVP9
+	case strings.EqualFold(mime, webrtc.MimeTypeH264) && h264.Available && strings.Contains(fmtp, "packetization-mode=1") &&
+		strings.Contains(strings.ToLower(fmtp), "profile-level-id=42e0"):
+		return codecH264
 	}
 	return codecNone
 }
@@ -43,9 +49,13 @@ const (
 	payloadVP8RTX = 97
 	payloadVP9    = 98
 	payloadVP9RTX = 99
+
+	payloadH264    = 106
+	payloadH264RTX = 107
 )
 
 const (
+	h264Fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" // constrained baseline
 	opusFmtp = "minptime=10;useinbandfec=1;usedtx=1"
 	mimeRED  = "audio/red"
 	redFmtp  = "111/111" // blocks of payloadOpus (RFC 2198 section 4), as Chromium says it
@@ -106,6 +116,9 @@ func registerVideo(m *webrtc.MediaEngine, c codec) error {
 	mime, fmtp, pt, rtx := webrtc.MimeTypeVP8, "", webrtc.PayloadType(payloadVP8), webrtc.PayloadType(payloadVP8RTX)
 	if c == codecVP9 {
 		mime, fmtp, pt, rtx = webrtc.MimeTypeVP9, "profile-id=0", payloadVP9, payloadVP9RTX
+	}
+	if c == codecH264 {
+		mime, fmtp, pt, rtx = webrtc.MimeTypeH264, h264Fmtp, payloadH264, payloadH264RTX
 	}
 	feedback := []webrtc.RTCPFeedback{
 		{Type: webrtc.TypeRTCPFBTransportCC},

@@ -71,14 +71,15 @@ func (n *pictureNumbers) next(p pictureNumber) int64 {
 	return n.last
 }
 
-// tracedPictures says of pictures that they were received. Only key frames tell their size.
+// tracedPictures says of pictures that they were received. Only key frames of VP8 and VP9 tell
+// their size at a glance.
 type tracedPictures struct {
 	numbers       pictureNumbers
 	width, height int
 }
 
 func (t *tracedPictures) received(log *trace.Log, p picture) trace.Picture {
-	if p.key {
+	if p.key && p.codec != codecH264 {
 		if h := vpx.Inspect(vpxCodec(p.codec), p.data); h.Width > 0 {
 			t.width, t.height = h.Width, h.Height
 		}

@@ -30,6 +30,9 @@ func (p *payloader) cut(c codec, picture []byte, d described) [][]byte {
 	if len(picture) == 0 {
 		return nil
 	}
+	if c == codecH264 {
+		return p.cutH264(picture)
+	}
 	count := (len(picture) + maxPayload - 1) / maxPayload
 	for i := range count {
 		part := picture[i*len(picture)/count : (i+1)*len(picture)/count]

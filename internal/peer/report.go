@@ -154,6 +154,8 @@ func mimeOf(c string) string {
 		return webrtc.MimeTypeVP8
 	case codecVP9:
 		return webrtc.MimeTypeVP9
+	case codecH264:
+		return webrtc.MimeTypeH264
 	}
 	return ""
 }

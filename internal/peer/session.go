@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"visavis.example/internal/media"
+	"visavis.example/internal/media/codec/h264"
 	"visavis.example/internal/media/process"
 	"visavis.example/internal/media/trace"
 )
@@ -43,7 +45,7 @@ type Session struct {
 	ICEServers      []ICEServer
 	RelayOnly       bool     // use relay candidates only
 	IncludeLoopback bool     // offer 127.0.0.1 too: for two programs on one machine
-	Codecs          []string // "vp9", "vp8" in order of preference; empty: DefaultCodecs
+	Codecs          []string // "vp9", "vp8", "h264" in order of preference; empty: DefaultCodecs
 	Width, Height   int      // of the pictures sent, at most; 0: 1280x720
 	FPS             float64  // at most; 0: 30
 	MaxBitrateBps   int      // of everything sent; 0: 2.5 Mbit/s
@@ -91,8 +93,15 @@ type Session struct {
 	heard     heard
 }
 
-// DefaultCodecs is the order of preference when a Session names none.
-var DefaultCodecs = []string{"vp9", "vp8"}
+// DefaultCodecs is the order of preference when a Session names none: all that were built in.
+var DefaultCodecs = defaultCodecs()
+
+func defaultCodecs() []string {
+	if h264.Available {
+		return []string{"vp9", "vp8", "h264"}
+	}
+	return []string{"vp9", "vp8"}
+}
 
 const (
 	startTargetBps = 800_000
@@ -235,7 +244,7 @@ func parseCodecs(names []string) ([]codec, error) {
 	var list []codec
 	for _, n := range names {
 		c := codec(n)
-		if c != codecVP8 && c != codecVP9 {
+		if !slices.Contains(DefaultCodecs, n) {
 			return nil, fmt.Errorf("unknown video codec %q", n)
 		}
 		list = append(list, c)

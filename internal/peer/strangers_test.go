@@ -59,11 +59,11 @@ func (s *stranger) connected(t *testing.T) {
 	}
 }
 
-var h264 = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: "packetization-mode=1;profile-level-id=42e01f"}
+var av1 = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000, SDPFmtpLine: "profile=0"}
 
 // Somebody with no picture codec of ours, or with sound alone, still gets a call with sound.
 func TestStrangersAnswer(t *testing.T) {
-	for name, video := range map[string]*webrtc.RTPCodecCapability{"H264": &h264, "sound only": nil} {
+	for name, video := range map[string]*webrtc.RTPCodecCapability{"AV1": &av1, "sound only": nil} {
 		t.Run(name, func(t *testing.T) {
 			p := &party{eye: &eye{}, ear: &ear{}}
 			p.Session = &Session{Offerer: true, IncludeLoopback: true, Video: p.eye, Speaker: p.ear, OnEvent: p.got}
@@ -91,7 +91,7 @@ func TestStrangersAnswer(t *testing.T) {
 }
 
 func TestStrangersOffer(t *testing.T) {
-	for name, video := range map[string]*webrtc.RTPCodecCapability{"H264": &h264, "sound only": nil} {
+	for name, video := range map[string]*webrtc.RTPCodecCapability{"AV1": &av1, "sound only": nil} {
 		t.Run(name, func(t *testing.T) {
 			p := &party{eye: &eye{}, ear: &ear{}}
 			p.Session = &Session{IncludeLoopback: true, Video: p.eye, Speaker: p.ear, OnEvent: p.got}

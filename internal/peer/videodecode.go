@@ -4,14 +4,13 @@ import (
 	"time"
 
 	"visavis.example/internal/media"
-	"visavis.example/internal/media/codec/vpx"
 	"visavis.example/internal/media/trace"
 )
 
 // decoder is the decode goroutine's own.
 type decoder struct {
 	v      *videoReceiver
-	dec    *vpx.Decoder
+	dec    pictureDecoder
 	codec  codec
 	pool   media.Pool
 	lost   bool // until a key frame
@@ -162,7 +161,7 @@ func (d *decoder) ready(p timedPicture) bool {
 	}
 	d.opened = now
 	d.close()
-	dec, err := vpx.NewDecoder(vpxCodec(p.codec))
+	dec, err := openPictureDecoder(p.codec)
 	if err != nil {
 		d.v.log.Error("open video decoder", "err", err)
 		return false

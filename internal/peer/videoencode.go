@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"visavis.example/internal/media"
-	"visavis.example/internal/media/codec/vpx"
 	"visavis.example/internal/media/trace"
 )
 
@@ -119,13 +118,12 @@ func (v *videoSender) openEncoder(c codec, width, height int, text bool) bool {
 	}
 	v.closeEncoder()
 	if v.ladder == nil || v.encCodec != c {
-		v.ladder = newLadder(c, min(v.height, height), v.fps, vpxCodec(c).Speeds(), startSpeed(c))
+		speeds, start := c.speeds()
+		v.ladder = newLadder(c, min(v.height, height), v.fps, speeds, start)
 	}
 	_, most := v.most(text)
 	w, h := v.fit(width, height, most, text) // not what the ladder says now: an encoder cannot grow
-	enc, err := vpx.NewEncoder(vpx.EncoderConfig{
-		Codec: vpxCodec(c), Width: w, Height: h, FPS: v.fps, BitrateBps: v.budget(), Resilient: v.flexible,
-	})
+	enc, err := openPictureEncoder(c, w, h, v.fps, v.budget(), v.flexible)
 	if err != nil {
 		v.failed = c
 		v.log.Error("open video encoder", "err", err)
@@ -188,21 +186,6 @@ func paintAnything(f *media.Frame) {
 			row[x] = byte(80 + (x/40^y/40)&7*10 + int(noise>>30))
 		}
 	}
-}
-
-func vpxCodec(c codec) vpx.Codec {
-	if c == codecVP9 {
-		return vpx.VP9
-	}
-	return vpx.VP8
-}
-
-// startSpeed is the index of the measured good middle: VP8 6, VP9 8.
-func startSpeed(c codec) int {
-	if c == codecVP9 {
-		return 1
-	}
-	return 0
 }
 
 // sized gives f, or a smaller copy as the ladder says; the caller releases a copy.

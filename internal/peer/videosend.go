@@ -10,12 +10,11 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"visavis.example/internal/media"
-	"visavis.example/internal/media/codec/vpx"
 	"visavis.example/internal/media/trace"
 )
 
 // videoSender brings pictures from the camera onto the track: a one-slot mailbox where the newest picture wins, an
-// encoder goroutine that owns the libvpx context, and the pacer. A picture that comes while the encoder or the line is
+// encoder goroutine that owns the codec's context, and the pacer. A picture that comes while the encoder or the line is
 // busy is replaced by the next one, never queued.
 type videoSender struct {
 	width, height int // as configured; the camera may give less
@@ -43,7 +42,7 @@ type videoSender struct {
 	number int64 // of the next picture; the source's goroutine has it
 
 	// Of the encoder goroutine.
-	enc      *vpx.Encoder
+	enc      pictureEncoder
 	encCodec codec
 	encSize  [2]int // that it was opened for
 	failed   codec  // an encoder that could not be opened is not tried again
