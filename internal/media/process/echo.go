@@ -12,6 +12,7 @@ type canceller struct {
 	farBlock [block]float32
 	echo     [block]float32
 	in, out  float64 // power before and after the filter, smoothed
+	poor     int     // looks of the finder in a row at which it was of no use
 	age      int     // blocks since it began to learn
 	bad      int     // blocks in a row that came out louder than they went in
 	idle     bool
@@ -20,6 +21,7 @@ type canceller struct {
 const (
 	filterParts = 20  // 200 ms: a room after its delay
 	settle      = 200 // blocks that a filter has to learn something
+	poorFor     = 6   // looks, 100 ms apart
 	headroom    = 240
 	nearest     = sincTaps           // nearer the interpolation would need samples that are still to come
 	inside      = 80 * second / 1000 // a response that begins so late within the filter still fits
@@ -57,8 +59,8 @@ func (c *canceller) run(h *history, near, rest []float32) bool {
 		out += rest[i] * rest[i]
 	}
 	c.filter.learn(rest)
-	c.in += (float64(in) - c.in) / 30
-	c.out += (float64(out) - c.out) / 30
+	c.in += (float64(in) - c.in) / 50
+	c.out += (float64(out) - c.out) / 50
 	c.age++
 	c.pos += c.clocks.follow(c.echo[:], rest, in, out)
 	if !(out < 2*in+1e-4) { // also when it is not a number
@@ -82,24 +84,30 @@ func (c *canceller) lost(h *history) bool {
 	return ahead > 0.2*second || ahead < -0.5*second
 }
 
-// align moves the filter when the response does not begin within it, and lets it begin anew when it finds nothing where
-// there is something to be found.
+// align moves the filter when the response does not begin within it, and lets it begin anew when for a while it finds
+// nothing where the finder does: the room has changed. The clocks have not.
 func (c *canceller) align(d int) {
 	fits := d > c.delay && d < c.delay+inside
 	works := c.out < c.in/4
 	if works || fits && (c.out < c.in/2 || c.age < settle || c.finder.left > c.finder.heard/4) {
+		c.poor = 0
+		return
+	}
+	if c.poor++; fits && c.poor < poorFor {
 		return
 	}
 	if !fits {
 		c.delay = max(d-headroom, nearest)
 	}
+	drift := c.clocks.drift
 	c.begin()
+	c.clocks.drift = drift
 }
 
 // begin lets the filter and the clocks learn anew.
 func (c *canceller) begin() {
 	c.filter.reset()
-	c.clocks, c.bad, c.age = clocks{}, 0, 0
+	c.clocks, c.bad, c.age, c.poor = clocks{}, 0, 0, 0
 }
 
 // clocks follows the two devices' clocks: where the echo comes a little later than predicted, what is left is the

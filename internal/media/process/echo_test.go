@@ -208,3 +208,23 @@ func TestNobodyPlays(t *testing.T) {
 		}
 	}
 }
+
+// Somebody near who is much louder than the echo must not make the filter forget the room.
+func TestLoudTalkerNearby(t *testing.T) {
+	t.Parallel()
+	for _, skip := range []float64{1, 3, 5} {
+		near := speech(3, skip, 6)
+		for i := range near {
+			near[i] = min(max(4*near[i], -1), 1)
+		}
+		s := scene{
+			room: room{delay: 0.18, levelDB: -10, ppm: 200, seed: 7}, options: Options{Echo: true}, seconds: 16, from: 8, to: 14,
+			near: near, noise: 0.0005, jitter: 4 * time.Millisecond,
+		}
+		p := s.play()
+		gains, _ := s.hurt()
+		if d := s.down(14.1, 15.9); d < 25 || p.echo.age < 800 || gains > 1 {
+			t.Errorf("echo is down %.1f dB afterwards, near voice %.1f dB; the filter is %d blocks old", d, gains, p.echo.age)
+		}
+	}
+}
