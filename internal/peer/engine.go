@@ -186,6 +186,7 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 		return nil, err
 	}
 	se := webrtc.SettingEngine{LoggerFactory: plog}
+	se.BufferFactory = s.strayBuffers
 	se.SetICETimeouts(iceDisconnected, s.failAfter, iceKeepAlive)
 	se.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	se.SetIncludeLoopbackCandidate(s.IncludeLoopback)

@@ -29,13 +29,14 @@ type gotPacket struct {
 }
 
 const (
-	feedbackUsual  = 50 * time.Millisecond // as libwebrtc on a good line
-	feedbackQuick  = 25 * time.Millisecond
-	feedbackSlow   = 80 * time.Millisecond
-	feedbackLimit  = 1024 // packets in one feedback, received or not
-	quickAboveBps  = 500_000
-	slowBelowBps   = 100_000
-	smallDeltaMost = 255 * rtcp.TypeTCCDeltaScaleFactor
+	feedbackUsual   = 50 * time.Millisecond // as libwebrtc on a good line
+	feedbackQuick   = 25 * time.Millisecond
+	feedbackSlow    = 80 * time.Millisecond
+	feedbackLimit   = 1024 // packets in one feedback, received or not
+	feedbackMostGot = 400  // received ones: it must fit a packet
+	quickAboveBps   = 500_000
+	slowBelowBps    = 100_000
+	smallDeltaMost  = 255 * rtcp.TypeTCCDeltaScaleFactor
 )
 
 func newFeedbackWriter(self uint32) *feedbackWriter { return &feedbackWriter{self: self} }
@@ -86,7 +87,7 @@ func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
 			base = f.next
 		}
 		n := 1
-		for n < len(rest) && rest[n].number-base < feedbackLimit && rest[n].at-rest[0].at < 7*time.Second && rest[n-1].at-rest[n].at < 7*time.Second {
+		for n < min(len(rest), feedbackMostGot) && rest[n].number-base < feedbackLimit && rest[n].at-rest[0].at < 7*time.Second && rest[n-1].at-rest[n].at < 7*time.Second {
 			if rest[n-1].number < f.next && rest[n].number >= f.next {
 				break // what lies between was told
 			}
