@@ -97,6 +97,21 @@ func (b *bandwidth) gotLoss(fraction float64, now time.Time) {
 	b.tell(now)
 }
 
+// figures are for the statistics.
+func (b *bandwidth) figures(now time.Time) Line {
+	b.mu.Lock()
+	e := b.e
+	l := Line{
+		TargetBps: e.targetBps(), ThroughBps: int(e.got.bps()), CapacityBps: int(e.capacity), Queue: e.queued,
+		Loss: e.lossFraction(now), EverLoss: e.judge.always, Why: e.why,
+	}
+	b.mu.Unlock()
+	l.InFlight, l.ForeignStatuses = b.wire.flight()
+	l.Window, l.PicturesThrown = b.pacer.window.Load(), b.pacer.thrown()
+	l.ResentPackets, l.RefusedRequests, l.PaddingBytes = b.wire.resent.Load(), b.wire.refused.Load(), b.wire.padding.Load()
+	return l
+}
+
 // pathChanged is told when media takes another way: what was known of the old one is void.
 func (b *bandwidth) pathChanged(now time.Time) {
 	b.mu.Lock()

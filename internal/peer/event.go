@@ -62,6 +62,7 @@ type Stats struct {
 
 	SendKbps, ReceiveKbps int
 	TargetKbps            int // what the estimator allows for sending in all
+	Line                  Line
 
 	SendFPS, ReceiveFPS   float64 // pictures encoded, pictures shown
 	SendSize, ReceiveSize [2]int
@@ -78,6 +79,23 @@ type Stats struct {
 	AudioConcealed     int // 20 ms packets of sound that had to be made up
 
 	Report report.Report // the whole of it
+}
+
+// Line is what the estimator knows of the line that we send on.
+type Line struct {
+	TargetBps       int           // allowed in all
+	ThroughBps      int           // what arrived over the last half second
+	CapacityBps     int           // what it carried when it was last found full; 0: it was not
+	Queue           time.Duration // packets' wait in the line's queue
+	Loss, EverLoss  float64       // of the last second, 0 to 1; what it loses at any rate
+	InFlight        int64         // bytes that feedback has not spoken of yet
+	Window          int64         // how many that may be; 0: any number
+	Why             string        // the target's last change, for people
+	ResentPackets   int64         // totals from here on
+	RefusedRequests int64         // for retransmissions beyond the budget, too old or unknown
+	PaddingBytes    int64
+	ForeignStatuses int64 // feedback's words about packets that were never sent
+	PicturesThrown  int64 // away instead of being sent late
 }
 
 func (Offer) isEvent()          {}

@@ -33,6 +33,7 @@ type pacer struct {
 	bytes     int       // in pictures and fec
 	due       time.Time // when the next packet may leave, but sound
 	lastSent  time.Time // any packet
+	moved     time.Time // when a packet of a picture last left
 	discarded int       // pictures
 	probe     cluster   // bytes are those left
 	blocked   bool      // by the window
@@ -67,6 +68,7 @@ const (
 	paceBurst   = 5 * time.Millisecond
 	roomBelow   = 40 * time.Millisecond // of sending at that pace
 	staleAfter  = 400 * time.Millisecond
+	staleMoving = 1200 * time.Millisecond
 	backlogMost = 150 * time.Millisecond // of sending at the allowed rate, when that has fallen
 	minPaceBps  = 200_000
 	freePackets = 256
@@ -312,6 +314,7 @@ func (p *pacer) done(kind pacedKind, size int, payload []byte, now time.Time) {
 	}
 	if kind == kindFEC || kind == kindVideo {
 		p.bytes -= size
+		p.moved = now
 	}
 	if kind != kindSound {
 		if p.due.Before(now) {
@@ -336,10 +339,15 @@ func (p *pacer) done(kind pacedKind, size int, payload []byte, now time.Time) {
 
 const paddingOverhead = 12 + transportOverhead
 
-// discardStale throws everything away once the first picture has waited too long: those behind it refer to it.
+// discardStale throws everything away once the first picture has waited too long: those behind it refer to it. One that is
+// on its way gets more time, because the key frame that would follow is no smaller.
 func (p *pacer) discardStale(now time.Time) {
 	p.mu.Lock()
-	stale := len(p.pictures) > 0 && now.Sub(p.pictures[0].put) > staleAfter
+	stale := false
+	if len(p.pictures) > 0 {
+		waited, stuck := now.Sub(p.pictures[0].put), now.Sub(p.moved) > staleAfter/2
+		stale = waited > staleAfter && stuck || waited > staleMoving
+	}
 	p.mu.Unlock()
 	if stale {
 		p.discard()
@@ -352,6 +360,13 @@ func (p *pacer) tooMuch() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.pictures) > 0 && !p.pictures[0].meta.key && p.duration(p.bytes, float64(max(p.rate.Load(), 1))) > backlogMost
+}
+
+// thrown is how many pictures were discarded.
+func (p *pacer) thrown() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(p.discarded)
 }
 
 // discard throws away all pictures that wait.

@@ -67,7 +67,7 @@ func TestPacerSoundFirstAndStalePicturesNever(t *testing.T) {
 		t.Errorf("%d of sound, %d of pictures, wait %v", sounds, packets, wait)
 	}
 	p.step(now.Add(staleAfter + time.Second))
-	if told != 1 || packets != 1 || p.discarded != 2 || !p.room() || p.bytes != 0 {
+	if told != 1 || packets != 1 || p.thrown() != 2 || !p.room() || p.bytes != 0 {
 		t.Errorf("told %d times, %d sent, %d discarded, %d bytes left", told, packets, p.discarded, p.bytes)
 	}
 }

@@ -66,6 +66,7 @@ func (s *Session) measure(m *statsMeter, now time.Time) (Stats, bool) {
 		SendKbps:    int(rate(m.sentBytes, before.sentBytes) * 8 / 1000),
 		ReceiveKbps: int(rate(m.gotBytes, before.gotBytes) * 8 / 1000),
 		TargetKbps:  s.bandwidth.target() / 1000,
+		Line:        s.bandwidth.figures(now),
 		SendFPS:     sendFPS, ReceiveFPS: receiveFPS,
 		SendSize:    [2]int{int(out.width.Load()), int(out.height.Load())},
 		ReceiveSize: [2]int{int(in.width.Load()), int(in.height.Load())},

@@ -33,8 +33,10 @@ func (v *videoSender) encode(f *media.Frame) {
 		captured = now
 	}
 	pts := max(captured.Sub(v.start).Nanoseconds()*9/100_000, v.lastPTS+1) // another source's clock may be behind
+	// A gap because the line was full brings no bits with it: they would fill the line for as long again.
+	v.encoderPTS += min(pts-v.lastPTS, int64(v.ladder.interval()*1.5*90_000/1e9))
 	v.lastPTS = pts
-	packet, isKey, err := v.enc.Encode(sized, pts, key)
+	packet, isKey, err := v.enc.Encode(sized, v.encoderPTS, key)
 	took := time.Since(now)
 	if sized != f {
 		defer sized.Release()

@@ -42,23 +42,24 @@ type videoSender struct {
 	number int64 // of the next picture; the source's goroutine has it
 
 	// Of the encoder goroutine.
-	enc      pictureEncoder
-	encCodec codec
-	encSize  [2]int // that it was opened for
-	failed   codec  // an encoder that could not be opened is not tried again
-	ladder   *ladder
-	pool     media.Pool
-	cut      *payloader
-	start    time.Time // of the RTP clock
-	rtpStart uint32
-	thin     thinner
-	pause    pause
-	lastPTS  int64
-	warned   bool // an error was logged: the rest of its kind is not
-	gate     keyGate
-	lastID   int64 // of the pictures encoded
-	restart  bool  // with a key frame, whoever asks
-	flexible bool  // pictures name their references; the encoder is resilient
+	enc        pictureEncoder
+	encCodec   codec
+	encSize    [2]int // that it was opened for
+	failed     codec  // an encoder that could not be opened is not tried again
+	ladder     *ladder
+	pool       media.Pool
+	cut        *payloader
+	start      time.Time // of the RTP clock
+	rtpStart   uint32
+	thin       thinner
+	pause      pause
+	lastPTS    int64
+	encoderPTS int64 // what the encoder is told
+	warned     bool  // an error was logged: the rest of its kind is not
+	gate       keyGate
+	lastID     int64 // of the pictures encoded
+	restart    bool  // with a key frame, whoever asks
+	flexible   bool  // pictures name their references; the encoder is resilient
 
 	kept longTerm
 

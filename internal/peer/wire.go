@@ -176,6 +176,13 @@ func (w *wire) inFlight() int64 {
 	return w.log.inFlight()
 }
 
+// flight is inFlight, and how many statuses were about packets that were never sent.
+func (w *wire) flight() (bytes, foreign int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.inFlight(), w.log.foreign
+}
+
 // setProbe marks what leaves from now on as of that cluster.
 func (w *wire) setProbe(id uint16) {
 	w.mu.Lock()
