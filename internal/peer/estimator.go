@@ -43,7 +43,9 @@ const (
 	calmQueue    = 15 * time.Millisecond
 	overFor      = 40 * time.Millisecond
 	drainFor     = 1500 * time.Millisecond // the longest; what is still there then is the path's own delay
-	fullShare    = 0.94                    // of a full line's rate is used
+	fullShare    = 0.94                    // of a full line's rate is used at once,
+	nearShare    = 0.97                    // and this much at most, as long as that is fresh news
+	freshFull    = 7 * time.Second
 	fastGrowth   = 1.5                     // a second, far from any known limit
 	slowGrowth   = 1.03                    // a second, near it
 	trialGrowth  = 1.2
@@ -264,6 +266,9 @@ func (e *estimator) grow(passed, through float64, now time.Time) {
 	}
 	// Little being sent shows nothing about the line: do not grow on it, nor shrink.
 	ceiling := max(through*maxOverRate, e.target)
+	if e.capacity > 0 && now.Sub(e.capacityAt) < freshFull {
+		ceiling = min(ceiling, max(nearShare*e.capacity, e.target)) // more would only fill the queue
+	}
 	e.set(min(e.target*(1+(growth-1)*passed), ceiling), "clear")
 }
 
