@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,9 @@ type bandwidth struct {
 	pacer    *pacer
 	line     *lossyLine
 	trace    *trace.Log
-	use      func(targetBps int)
+	use      func(targetBps, extraBps int)
+	extra    extraMeter
+	debt     repairDebt
 	precise  bool // transport-wide feedback comes: reports are not needed
 	arrivals []arrival
 	now      atomic.Int64
@@ -32,7 +35,11 @@ type bandwidth struct {
 
 func (b *bandwidth) start(s *Session) {
 	b.e = newEstimator(startTargetBps, minTargetBps, s.MaxBitrateBps)
-	b.wire, b.pacer, b.trace, b.use = s.wire, s.videoOut.pacer, s.Trace, s.videoOut.setTarget
+	b.wire, b.pacer, b.trace = s.wire, s.videoOut.pacer, s.Trace
+	b.use = func(target, extra int) {
+		s.videoOut.extra.Store(int64(extra))
+		s.videoOut.setTarget(target)
+	}
 	b.line = s.videoOut.protect.line
 	b.pacer.wire = b.wire
 	b.wire.later = b.pacer.putRepair
@@ -42,7 +49,7 @@ func (b *bandwidth) start(s *Session) {
 
 func (b *bandwidth) set(bps int) {
 	b.now.Store(int64(bps))
-	b.use(bps)
+	b.use(bps, b.extra.bps(bps))
 }
 
 func (b *bandwidth) target() int { return int(b.now.Load()) }
@@ -59,13 +66,16 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	}
 	b.line.saw(b.arrivals)
 	b.precise = true
+	b.extra.take(b.wire.extra.Load(), now)
 	b.e.prober.able = b.wire.canPad()
 	b.set(b.e.feedback(b.arrivals, now))
 	b.pacer.window.Store(b.e.window())
 	b.lost.Store(uint64(b.e.lossFraction(now) * 1e6))
+	hopeless := b.debt.take(b.arrivals, b.e.target, now)
 	switch {
-	case b.e.dark && lostVideo(b.arrivals), b.e.stale && b.pacer.tooMuch():
+	case hopeless, b.e.dark && lostVideo(b.arrivals), b.e.stale && b.pacer.tooMuch():
 		b.pacer.discard()
+		b.debt = repairDebt{}
 	default:
 		signal(b.pacer.wake)
 	}
@@ -135,4 +145,52 @@ func (b *bandwidth) tell(now time.Time) {
 		"rtt_ms": float64(e.roundTrip.least()) / 1e6, "capacity": e.capacity, "in_flight": float64(b.wire.inFlight()),
 		"window": float64(b.pacer.window.Load()), "padding": float64(b.wire.padding.Load()), "resent": float64(b.wire.resent.Load()),
 	}, now)
+}
+
+// extraMeter smooths what the line carries besides the pictures' own bytes: a second for a change to be believed.
+type extraMeter struct {
+	at    time.Time
+	total int64
+	rate  float64
+}
+
+func (m *extraMeter) take(total int64, now time.Time) {
+	passed := now.Sub(m.at).Seconds()
+	switch {
+	case m.at.IsZero():
+		m.at, m.total = now, total
+	case passed >= 0.1:
+		weight := min(passed, 1)
+		m.rate += (float64(total-m.total)*8/passed - m.rate) * weight
+		m.at, m.total = now, total
+	}
+}
+
+// bps is at most half of the target: pictures go on, and repair has its own limits.
+func (m *extraMeter) bps(target int) int { return min(int(m.rate), target/2) }
+
+// repairDebt follows how much of the pictures was lost lately. When sending it again would take longer than anybody can
+// wait, as after a sudden drop of the rate, a picture that needs none of it is better.
+type repairDebt struct {
+	at             time.Time
+	bytes, packets float64
+}
+
+const (
+	debtHalfLife = 350 * time.Millisecond
+	debtMost     = 300 * time.Millisecond // of sending
+	debtPackets  = 12                     // fewer cost less than a key frame
+)
+
+func (d *repairDebt) take(list []arrival, targetBps float64, now time.Time) bool {
+	fade := math.Exp2(-now.Sub(d.at).Seconds() / debtHalfLife.Seconds())
+	d.at = now
+	d.bytes, d.packets = d.bytes*fade, d.packets*fade
+	for _, a := range list {
+		if a.lost && a.video && a.probe == 0 {
+			d.bytes += float64(a.size)
+			d.packets++
+		}
+	}
+	return d.packets >= debtPackets && d.bytes*8/targetBps > debtMost.Seconds()
 }

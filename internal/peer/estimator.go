@@ -46,8 +46,8 @@ const (
 	fullShare    = 0.94                    // of a full line's rate is used at once,
 	nearShare    = 0.97                    // and this much at most, as long as that is fresh news
 	freshFull    = 7 * time.Second
-	fastGrowth   = 1.5                     // a second, far from any known limit
-	slowGrowth   = 1.03                    // a second, near it
+	fastGrowth   = 1.5  // a second, far from any known limit
+	slowGrowth   = 1.03 // a second, near it
 	trialGrowth  = 1.2
 	carefulFor   = 3 * time.Second
 	maxOverRate  = 1.6                    // times what got through: more has not been shown to fit
@@ -266,7 +266,7 @@ func (e *estimator) grow(passed, through float64, now time.Time) {
 	}
 	// Little being sent shows nothing about the line: do not grow on it, nor shrink.
 	ceiling := max(through*maxOverRate, e.target)
-	if e.capacity > 0 && now.Sub(e.capacityAt) < freshFull {
+	if e.capacity > 0 && e.prober.able && now.Sub(e.capacityAt) < freshFull {
 		ceiling = min(ceiling, max(nearShare*e.capacity, e.target)) // more would only fill the queue
 	}
 	e.set(min(e.target*(1+(growth-1)*passed), ceiling), "clear")

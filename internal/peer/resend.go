@@ -135,6 +135,7 @@ func (w *wire) again(r resendRequest, now time.Time) int {
 	w.stampLocked(s, &h, len(payload))
 	w.mu.Unlock()
 	w.resent.Add(1)
+	w.extra.Add(int64(len(payload)))
 	_, _ = s.write.Write(&h, payload, nil) // fails only when the connection ends
 	return len(payload)
 }
@@ -203,6 +204,7 @@ func (w *wire) pad(most int, now time.Time) int {
 	w.stampLocked(s, &h, len(payload))
 	w.mu.Unlock()
 	w.padding.Add(int64(len(payload)))
+	w.extra.Add(-int64(h.MarshalSize() + transportOverhead))
 	_, _ = s.write.Write(&h, payload, nil)
 	return len(payload)
 }

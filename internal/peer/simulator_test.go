@@ -103,6 +103,7 @@ type simulator struct {
 
 	events   []simEvent
 	target   int
+	extra    int
 	seq      [2]uint16
 	wantKey  bool
 	pending  *simFrame // waits for room
@@ -161,8 +162,8 @@ func (s *simulator) open() {
 	s.pacer.clock, s.pacer.wire = clock, s.wire
 	s.pacer.onDiscard = func() { s.wantKey = true }
 	s.wire.later = s.pacer.putRepair
-	s.b = bandwidth{wire: s.wire, pacer: s.pacer, line: &lossyLine{}, use: func(bps int) {
-		s.target = bps
+	s.b = bandwidth{wire: s.wire, pacer: s.pacer, line: &lossyLine{}, use: func(bps, extra int) {
+		s.target, s.extra = bps, extra
 		s.pacer.rate.Store(int64(bps))
 	}}
 	s.b.e = newEstimator(startTargetBps, minTargetBps, defaultMaxBps)
@@ -292,7 +293,7 @@ func (s *simulator) encode() {
 	}
 	f := s.pending
 	s.pending = nil
-	bps := float64(max(s.target-audioShareBps, 20_000))
+	bps := float64(max(s.target-s.extra-audioShareBps, 20_000))
 	if s.encoderBps > 0 {
 		bps = min(bps, s.encoderBps)
 	}

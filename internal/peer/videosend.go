@@ -32,6 +32,7 @@ type videoSender struct {
 	open      atomic.Bool  // the connection takes media
 	target    atomic.Int64 // bits a second for everything
 	sound     atomic.Int64 // what sound takes of it; 0: not known
+	extra     atomic.Int64 // bits a second that headers and repairs take of it
 	keyAsked  atomic.Bool
 	warmAsked atomic.Bool
 	closeEnc  atomic.Bool  // the camera is off: give the encoder's memory back
@@ -247,7 +248,7 @@ func (v *videoSender) budget() int {
 	if sound == 0 {
 		sound = audioShareBps
 	}
-	return max(v.protect.forPictures(int(v.target.Load())-sound), minVideoBps)
+	return max(v.protect.forPictures(int(v.target.Load()-v.extra.Load())-sound), minVideoBps)
 }
 
 // setSound takes what sound needs of the line.

@@ -39,6 +39,7 @@ type wire struct {
 	gotBytes  atomic.Int64
 	resent    atomic.Int64
 	padding   atomic.Int64 // bytes
+	extra     atomic.Int64 // bytes of video streams that are no picture, parity or padding: headers and what was sent again
 	refused   atomic.Int64 // requests beyond the budget, or for what is gone or too old
 }
 
@@ -155,6 +156,9 @@ func (w *wire) stampLocked(s *sentStream, h *rtp.Header, payload int) {
 	w.sentBytes.Add(int64(size))
 	if s.extension == 0 {
 		return
+	}
+	if len(s.history) > 0 {
+		w.extra.Add(int64(size - payload + transportOverhead))
 	}
 	n := w.log.add(size+transportOverhead, w.probing, len(s.history) > 0, w.clock())
 	_ = h.SetExtension(s.extension, []byte{byte(n >> 8), byte(n)}) // its size fits any form
