@@ -31,9 +31,12 @@ type audioReceiver struct {
 
 	ring  sampleRing
 	wake  chan struct{}
-	ahead atomic.Int32 // samples that the ring is filled to; grows when the callback found it empty
+	ahead int          // blocks that the ring is filled to; of the playout goroutine
+	left  atomic.Int32 // blocks in the ring after the callback, at least; below zero: so many were missing
+	heard atomic.Bool  // something has been put into the ring
 	ssrc  atomic.Uint32
 	clock speakerClock
+	under underrun // of the callback
 
 	count audioReceiveCount
 }
@@ -48,7 +51,7 @@ func newAudioReceiver(s *Session) *audioReceiver {
 		wake: make(chan struct{}, 1),
 	}
 	a.buffer.Inspect = inspectOpus
-	a.ahead.Store(minAhead)
+	a.ahead = 1
 	return a
 }
 
@@ -68,9 +71,15 @@ func (a *audioReceiver) startSpeaker(sink media.AudioSink) error {
 // fill runs on the device's thread.
 func (a *audioReceiver) fill(block []int16) {
 	a.clock.tick(a.ring.head.Load(), time.Now())
-	if n := a.ring.read(block); n < len(block) {
-		clear(block[n:])
+	short := a.under.fill(block, a.ring.read(block))
+	if !a.heard.Load() {
+		short = 0
+	}
+	if short > 0 {
 		a.count.underruns.Add(1)
+	}
+	if left := int32(a.ring.len()/media.BlockSamples - short); left < a.left.Load() {
+		a.left.Store(left) // the other goroutine may raise it meanwhile: then the next block says it again
 	}
 	a.played(block, time.Now())
 	signal(a.wake)
@@ -122,33 +131,4 @@ func (a *audioReceiver) put(p *rtp.Packet, now time.Time) {
 	for _, c := range copies.list[:copies.n] {
 		a.buffer.PutCopy(p.SequenceNumber, p.Timestamp, c.offset, c.payload, now)
 	}
-}
-
-// sampleRing is a queue of samples between one writer and one reader that must not wait.
-type sampleRing struct {
-	samples    [1 << 14]int16 // 340 ms
-	head, tail atomic.Uint32  // read at head, write at tail
-}
-
-func (r *sampleRing) len() int { return int(r.tail.Load() - r.head.Load()) }
-
-// write puts what fits.
-func (r *sampleRing) write(pcm []int16) {
-	tail := r.tail.Load()
-	pcm = pcm[:min(len(pcm), len(r.samples)-int(tail-r.head.Load()))]
-	at := int(tail) % len(r.samples)
-	n := copy(r.samples[at:], pcm)
-	copy(r.samples[:], pcm[n:])
-	r.tail.Store(tail + uint32(len(pcm)))
-}
-
-// read gives how many samples there were.
-func (r *sampleRing) read(pcm []int16) int {
-	head := r.head.Load()
-	pcm = pcm[:min(len(pcm), int(r.tail.Load()-head))]
-	at := int(head) % len(r.samples)
-	n := copy(pcm, r.samples[at:])
-	copy(pcm[n:], r.samples[:])
-	r.head.Store(head + uint32(len(pcm)))
-	return len(pcm)
 }

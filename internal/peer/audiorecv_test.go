@@ -24,7 +24,7 @@ var redList = []webrtc.RTPCodecParameters{
 func newTestReceiver() *audioReceiver {
 	a := &audioReceiver{wake: make(chan struct{}, 1), played: func([]int16, time.Time) {}, firstSeen: func() {}}
 	a.buffer.Inspect = inspectOpus
-	a.ahead.Store(minAhead)
+	a.ahead = 1
 	a.setCodecs(redList)
 	return a
 }
@@ -155,38 +155,65 @@ func TestConcealmentFadesToNoise(t *testing.T) {
 	}
 }
 
-// The ring grows when the device takes more at once than was thought, and shrinks when that is long ago; where shrinking
-// was wrong it waits longer.
-func TestRingAdapts(t *testing.T) {
-	a := newTestReceiver()
-	p := playout{a: a, heard: true, calm: calmFirst, since: time.Unix(0, 0)}
-	now := time.Unix(0, 0)
-	under := func() { a.count.underruns.Add(1); p.adapt(now) }
-	under()
-	under()
-	if n := a.ahead.Load(); n != minAhead+2*media.BlockSamples {
-		t.Fatalf("%d samples after two underruns", n)
+// The ring becomes as deep as the device regularly needs, not as a single hiccup does.
+func TestRingDepth(t *testing.T) {
+	var d ringDepth
+	now, ahead := time.Unix(0, 0), 1
+	run := func(seconds int, left func(i, ahead int) int) int {
+		for i := range seconds * 100 {
+			now = now.Add(10 * time.Millisecond)
+			ahead = d.next(ahead, left(i, ahead), now)
+		}
+		return ahead
 	}
-	wait := func(d time.Duration) int32 {
-		now = now.Add(d)
-		p.adapt(now)
-		return a.ahead.Load()
+	calm := func(_, ahead int) int { return ahead - 1 }
+	twice := func(i, ahead int) int { return ahead - 1 - i%2 } // asks for 20 ms at a time
+	if n := run(20, calm); n != 1 {
+		t.Errorf("%d blocks for a device that keeps its pace", n)
 	}
-	if n := wait(61 * time.Second); n != minAhead+media.BlockSamples {
-		t.Errorf("%d samples after a calm minute", n)
+	if n := run(2, func(i, ahead int) int {
+		if i == 50 {
+			return ahead - 7
+		}
+		return ahead - 1
+	}); n != 1 {
+		t.Errorf("%d blocks after one hiccup", n)
 	}
-	under()
-	if n := wait(61 * time.Second); n != minAhead+2*media.BlockSamples {
-		t.Errorf("%d samples one minute after shrinking was wrong", n)
+	if n := run(2, twice); n != 2 {
+		t.Errorf("%d blocks two seconds after a device began to ask for two at a time", n)
 	}
-	if n := wait(61 * time.Second); n != minAhead+media.BlockSamples {
-		t.Errorf("%d samples two minutes after it", n)
+	if n := run(60, calm); n != 1 {
+		t.Errorf("%d blocks a minute later", n)
 	}
-	for range 50 {
-		under()
+	if n := run(10, func(_, ahead int) int { return ahead - 50 }); n != maxAhead {
+		t.Errorf("%d blocks at most", n)
 	}
-	if n := a.ahead.Load(); n != maxAhead {
-		t.Errorf("%d samples at most", n)
+}
+
+// A missing block goes on from the one before and fades; there is no step where it begins, and none where sound comes back.
+func TestUnderrunDoesNotClick(t *testing.T) {
+	var u underrun
+	n := 0
+	var played []int16
+	play := func(come int) {
+		block := make([]int16, media.BlockSamples)
+		for i := range come {
+			block[i] = int16(8000 * math.Sin(2*math.Pi*300*float64(n)/media.SampleRate))
+			n++
+		}
+		u.fill(block, come)
+		played = append(played, block...)
+	}
+	for _, come := range []int{480, 480, 0, 0, 480, 480} {
+		play(come)
+	}
+	for i := 1; i < len(played); i++ {
+		if d := int(played[i]) - int(played[i-1]); d > 700 || d < -700 { // the tone's own is 314
+			t.Errorf("a step of %d at sample %d", d, i)
+		}
+	}
+	if u.short != 0 || played[3*480+100] != 0 || played[2*480+10] == 0 {
+		t.Errorf("%d missing; %d, %d", u.short, played[3*480+100], played[2*480+10])
 	}
 }
 

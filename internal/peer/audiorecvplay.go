@@ -10,23 +10,12 @@ import (
 	"visavis.example/internal/media/jitter"
 )
 
-const (
-	minAhead  = media.BlockSamples // the device asks for 10 ms at a time; when it asks twice in a row, see adapt
-	maxAhead  = 10 * media.BlockSamples
-	calmFirst = time.Minute // without an underrun until less is tried, and twice as long each time that was wrong
-	calmMost  = time.Hour
-)
-
 // playout is the playout goroutine's own.
 type playout struct {
 	a      *audioReceiver
 	player jitter.Player
 	block  [media.BlockSamples]int16
-	heard  bool
-	under  int64 // underruns seen
-	since  time.Time
-	calm   time.Duration
-	shrunk bool // the ring was made shorter since the last underrun
+	depth  ringDepth
 	said   time.Time
 	before jitter.Counts // when it was said
 }
@@ -39,7 +28,7 @@ func (a *audioReceiver) run(stop <-chan struct{}) {
 		return
 	}
 	defer dec.Close()
-	p := playout{a: a, player: jitter.Player{Buffer: &a.buffer, Decoder: dec}, calm: calmFirst}
+	p := playout{a: a, player: jitter.Player{Buffer: &a.buffer, Decoder: dec}}
 	for {
 		select {
 		case <-stop:
@@ -47,35 +36,20 @@ func (a *audioReceiver) run(stop <-chan struct{}) {
 		case <-a.wake:
 		}
 		now := time.Now()
-		p.adapt(now)
-		for a.ring.len() < int(a.ahead.Load()) {
+		if left := a.left.Swap(maxAhead); a.heard.Load() {
+			a.ahead = p.depth.next(a.ahead, int(left), now)
+		}
+		for a.ring.len() < a.ahead*media.BlockSamples {
 			p.next(now)
 		}
 		p.say(now)
 	}
 }
 
-// adapt makes the ring deeper when the device takes more at once than was thought, and tries less after a calm time.
-func (p *playout) adapt(now time.Time) {
-	ahead := p.a.ahead.Load()
-	if u := p.a.count.underruns.Load(); u != p.under {
-		if p.heard {
-			p.a.ahead.Store(min(ahead+media.BlockSamples, maxAhead))
-			if p.shrunk {
-				p.calm, p.shrunk = min(2*p.calm, calmMost), false
-			}
-		}
-		p.under, p.since = u, now
-	} else if ahead > minAhead && now.Sub(p.since) > p.calm {
-		p.a.ahead.Store(ahead - media.BlockSamples)
-		p.since, p.shrunk = now, true
-	}
-}
-
 // next puts one block into the ring.
 func (p *playout) next(now time.Time) {
-	if p.player.Pull(p.block[:], now) && !p.heard {
-		p.heard = true
+	if p.player.Pull(p.block[:], now) && !p.a.heard.Load() {
+		p.a.heard.Store(true)
 		p.a.firstSeen()
 	}
 	p.a.ring.write(p.block[:])
@@ -87,20 +61,20 @@ const sayEvery = time.Second
 
 // say puts into the trace what was decided during the last second.
 func (p *playout) say(now time.Time) {
-	if !p.a.trace.On() || !p.heard || now.Sub(p.said) < sayEvery {
+	if !p.a.trace.On() || !p.a.heard.Load() || now.Sub(p.said) < sayEvery {
 		return
 	}
 	c, b := p.a.buffer.Counts(), p.before
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	since := func(now, before uint64) float64 { return float64(now - before) }
 	p.a.trace.Decide("playout", "", map[string]float64{
-		"target": ms(c.Target), "delay": ms(c.Delay), "jitter": ms(c.Jitter), "ring": float64(p.a.ahead.Load()) * 1000 / media.SampleRate,
+		"target": ms(c.Target), "delay": ms(c.Delay), "jitter": ms(c.Jitter), "ring": float64(p.a.ahead) * 1000 * media.BlockSamples / media.SampleRate,
 		"loss": c.LossShare, "depth": float64(c.Depth),
 		"accelerate": since(c.Accelerations, b.Accelerations), "fast": since(c.FastAcceleration, b.FastAcceleration),
 		"expand": since(c.Expansions, b.Expansions), "removed": since(c.Removed, b.Removed), "inserted": since(c.Inserted, b.Inserted),
 		"concealed": since(c.Concealed, b.Concealed), "silent": since(c.SilentConcealed, b.SilentConcealed),
 		"copies": since(c.CopiesUsed, b.CopiesUsed), "pause": since(c.Pause, b.Pause), "late": since(c.Late, b.Late),
-		"discarded": since(c.Discarded, b.Discarded), "underruns": float64(p.under),
+		"discarded": since(c.Discarded, b.Discarded), "underruns": float64(p.a.count.underruns.Load()),
 	}, now)
 	p.said, p.before = now, c
 }

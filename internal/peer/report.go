@@ -6,6 +6,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"visavis.example/internal/media"
 	"visavis.example/internal/report"
 )
 
@@ -169,7 +170,9 @@ func (s *Session) reportGotAudio() report.InboundAudio {
 	v.JitterBufferDelay, v.JitterBufferTargetDelay = c.Waited.Seconds(), c.WaitedTarget.Seconds()
 	v.JitterBufferEmittedCount = int64(c.Emitted)
 	v.TotalSamplesReceived = int64(c.Samples)
-	v.ConcealedSamples, v.SilentConcealedSamples = int64(c.Concealed), int64(c.SilentConcealed)
+	holes := s.audioIn.count.underruns.Load() * media.BlockSamples // in the speaker's ring: made up, too
+	v.ConcealedSamples, v.SilentConcealedSamples = int64(c.Concealed)+holes, int64(c.SilentConcealed)
+	v.TotalSamplesReceived += holes
 	v.ConcealmentEvents = int64(c.ConcealedEvents)
 	v.InsertedSamplesForDeceleration, v.RemovedSamplesForAcceleration = int64(c.Inserted), int64(c.Removed)
 	return v
