@@ -10,9 +10,19 @@ import (
 	"visavis.example/internal/testkit"
 )
 
-// measuredCall lets two clients call each other at 720p30 and reads the caller's CPU time and memory from the system.
+// measured is one kind of call, and what its caller may cost.
+type measured struct {
+	name    string // "720p30"
+	size    string
+	windows bool
+	cpu     float64 // seconds a minute
+	rss     float64 // MB at most; 0: no aim
+	pss     float64 // MB at the end; 0: no aim
+}
+
+// measuredCall lets two clients call each other and reads the caller's CPU time and memory from the system.
 // The first five seconds (connecting, ramping up) are left out of the CPU figure, and are part of the peak.
-func measuredCall(ctx context.Context, bin string, length time.Duration, windows bool) ([]Row, error) {
+func measuredCall(ctx context.Context, bin string, length time.Duration, m measured) ([]Row, error) {
 	stage, done, err := newStage(bin)
 	if err != nil {
 		return nil, err
@@ -26,7 +36,7 @@ func measuredCall(ctx context.Context, bin string, length time.Duration, windows
 	if err := stage.Register(ctx, srv, "alice", "bob"); err != nil {
 		return nil, err
 	}
-	media := []string{"--microphone", "speech", "--speaker", "none", "--size", "1280x720", "--fps", "30"}
+	media := []string{"--microphone", "speech", "--speaker", "none", "--size", m.size, "--fps", "30"}
 	bob, err := stage.Client(srv, "bob", append([]string{"answer", "--once", "--camera", "pattern:2"}, media...)...)
 	if err != nil {
 		return nil, err
@@ -35,7 +45,7 @@ func measuredCall(ctx context.Context, bin string, length time.Duration, windows
 	if _, err := bob.Wait(ctx, "signed-in"); err != nil {
 		return nil, err
 	}
-	alice, closeDisplay, err := startCaller(stage, srv, windows, append([]string{"--camera", "pattern:1", "--duration", (length + 7*time.Second).String()}, media...))
+	alice, closeDisplay, err := startCaller(stage, srv, m.windows, append([]string{"--camera", "pattern:1", "--duration", (length + 7*time.Second).String()}, media...))
 	if err != nil {
 		return nil, err
 	}
@@ -51,19 +61,20 @@ func measuredCall(ctx context.Context, bin string, length time.Duration, windows
 	if code, err := alice.Exit(ctx); err != nil || code != 0 {
 		return nil, errors.Join(err, fmt.Errorf("the caller ended with %d: %s", code, alice.Errors()))
 	}
-	return rows(use, testkit.Stats(alice.Events()), windows), nil
+	return rows(use, testkit.Stats(alice.Events()), m), nil
 }
 
 // rows puts a measured call into words. use is what the caller took in a second.
-func rows(use testkit.Used, stats testkit.StatsEvents, window bool) []Row {
+func rows(use testkit.Used, stats testkit.StatsEvents, m measured) []Row {
 	minute := func(d time.Duration) float64 { return d.Seconds() * 60 }
 	fps := stats.Median("framesPerSecond")
 	picture := Row{Name: "… received picture", Value: fps, Unit: fmt.Sprintf("fps at %.0f lines", stats.Median("frameHeight"))}
 	rate := Row{Name: "… received", Value: stats.Median("receiveKbps"), Unit: "kbit/s"}
-	if !window {
+	if !m.windows {
 		return []Row{
-			{Name: "client without window, 720p30 both ways, CPU", Value: minute(use.CPU), Unit: "s a minute", Aim: 27},
-			{Name: "… peak memory (RSS)", Value: use.PeakMiB, Unit: "MB", Aim: 150},
+			{Name: "client without window, " + m.name + " both ways, CPU", Value: minute(use.CPU), Unit: "s a minute", Aim: m.cpu},
+			{Name: "… peak memory (RSS)", Value: use.PeakMiB, Unit: "MB", Aim: m.rss},
+			{Name: "… memory (PSS)", Value: use.PSSMiB, Unit: "MB", Aim: m.pss},
 			picture, rate,
 		}
 	}
@@ -72,10 +83,11 @@ func rows(use testkit.Used, stats testkit.StatsEvents, window bool) []Row {
 		drawn.Value = use.Main.Seconds() * 1000 / fps
 	}
 	return []Row{
-		{Name: "client with window, 720p30 both ways, CPU besides software GL's threads", Value: minute(use.CPU - use.SoftwareGL), Unit: "s a minute", Aim: 27},
+		{Name: "client with window, " + m.name + " both ways, CPU besides software GL's threads", Value: minute(use.CPU - use.SoftwareGL), Unit: "s a minute", Aim: m.cpu},
 		{Name: "… software GL's threads", Value: minute(use.SoftwareGL), Unit: "s a minute"},
 		drawn,
-		{Name: "… peak memory (RSS), software GL's included", Value: use.PeakMiB, Unit: "MB", Aim: 150},
+		{Name: "… peak memory (RSS), software GL's included", Value: use.PeakMiB, Unit: "MB", Aim: m.rss},
+		{Name: "… memory (PSS)", Value: use.PSSMiB, Unit: "MB"},
 		picture, rate,
 	}
 }
@@ -128,6 +140,7 @@ func watch(ctx context.Context, pid int, length time.Duration) (testkit.Used, er
 	seconds := time.Since(start).Seconds()
 	each := func(a, b time.Duration) time.Duration { return time.Duration(float64(b-a) / seconds) }
 	return testkit.Used{
-		CPU: each(from.CPU, to.CPU), Main: each(from.Main, to.Main), SoftwareGL: each(from.SoftwareGL, to.SoftwareGL), PeakMiB: to.PeakMiB,
+		CPU: each(from.CPU, to.CPU), Main: each(from.Main, to.Main), SoftwareGL: each(from.SoftwareGL, to.SoftwareGL),
+		PeakMiB: to.PeakMiB, PSSMiB: to.PSSMiB,
 	}, nil
 }

@@ -1,5 +1,5 @@
-// Command bench is `make bench`: what a 720p frame costs at each stage, what a 720p30 call costs a client in CPU and memory
-// with and without a window, and what an idle server holds. It runs the real programs on this machine and prints one
+// Command bench is `make bench`: what a 720p frame and a piece of sound cost at each stage, what a call costs a client in CPU and
+// memory at 640x360 and at 1280x720, with and without a window, and what an idle server holds. It runs the real programs on this machine and prints one
 // table; figures move between machines and hours, so compare inside one run. docs/performance.md has the method.
 package main
 
@@ -38,6 +38,12 @@ func main() {
 	}
 }
 
+var (
+	small    = measured{name: "360p30", size: "640x360", cpu: 18, pss: 90}
+	big      = measured{name: "720p30", size: "1280x720", cpu: 27, rss: 150}
+	windowed = measured{name: "720p30", size: "1280x720", cpu: 27, rss: 150, windows: true}
+)
+
 func run(ctx context.Context, out, bin string, length time.Duration) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
@@ -49,8 +55,9 @@ func run(ctx context.Context, out, bin string, length time.Duration) error {
 	}{
 		{"stages of a 720p frame", func() ([]Row, error) { return stages(ctx) }},
 		{"server", func() ([]Row, error) { return idleServer(ctx, bin) }},
-		{"call without windows", func() ([]Row, error) { return measuredCall(ctx, bin, length, false) }},
-		{"call with windows", func() ([]Row, error) { return measuredCall(ctx, bin, length, true) }},
+		{"call without windows, 640x360", func() ([]Row, error) { return measuredCall(ctx, bin, length, small) }},
+		{"call without windows, 1280x720", func() ([]Row, error) { return measuredCall(ctx, bin, length, big) }},
+		{"call with windows", func() ([]Row, error) { return measuredCall(ctx, bin, length, windowed) }},
 	} {
 		fmt.Fprintln(os.Stderr, "measuring:", part.what)
 		got, err := part.run()

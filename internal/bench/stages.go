@@ -11,12 +11,22 @@ import (
 	"visavis.example/internal/testkit"
 )
 
-var benchLine = regexp.MustCompile(`(?m)^Benchmark(\w*(?:720p|10ms)\w*)(?:/(\S+?))?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
+var benchLine = regexp.MustCompile(`(?m)^Benchmark(\w*(?:720p|10ms|20ms|Pull)\w*)(?:/(\S+?))?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
 
-// stages runs the benchmarks named …720p and …10ms of the media and ui packages: milliseconds per frame, and per 10 ms of
-// sound.
+// stages runs the benchmarks of what a 720p frame and a piece of sound go through: milliseconds each. Those of package peer
+// are named, since it has a whole call among its own.
 func stages(ctx context.Context) ([]Row, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "720p|10ms", "-benchtime", "100x", "./internal/media/...", "./internal/ui/widget/...")
+	rows, err := stage(ctx, "720p|10ms|20ms|Pull", "./internal/media/...", "./internal/ui/widget/...")
+	if err != nil {
+		return nil, err
+	}
+	more, err := stage(ctx, "(Payload|Assemble)720p", "./internal/peer")
+	return append(rows, more...), err
+}
+
+func stage(ctx context.Context, names string, packages ...string) ([]Row, error) {
+	args := append([]string{"test", "-run", "^$", "-bench", names, "-benchtime", "100x"}, packages...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = testkit.Root()
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -37,7 +47,7 @@ func stages(ctx context.Context) ([]Row, error) {
 		rows = append(rows, Row{Name: name, Value: ns / 1e6, Unit: "ms"})
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("no benchmark named 720p or 10ms was found in:\n%s", out)
+		return nil, fmt.Errorf("no benchmark named %s was found in:\n%s", names, out)
 	}
 	return rows, nil
 }

@@ -16,6 +16,7 @@ type Used struct {
 	Main            time.Duration // of its first thread: the one that draws, in a program with a window
 	SoftwareGL      time.Duration // of the threads with which Mesa stands in for a graphics card
 	RSSMiB, PeakMiB float64       // resident now, and at most so far
+	PSSMiB          float64       // resident now, with shared pages divided among those who share them
 }
 
 // Usage reads /proc; Linux only.
@@ -53,7 +54,21 @@ func Usage(pid int) (Used, error) {
 			u.PeakMiB = kib / 1024
 		}
 	}
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil { // since Linux 4.14, and only of own processes
+		u.PSSMiB = pssMiB(string(b))
+	}
 	return u, nil
+}
+
+// pssMiB reads smaps_rollup.
+func pssMiB(rollup string) float64 {
+	for line := range strings.Lines(rollup) {
+		if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kib, _ := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 64)
+			return kib / 1024
+		}
+	}
+	return 0
 }
 
 // cpuOf reads a stat file of /proc: the name in parentheses, which may hold spaces, and user and system time, the 12th and
