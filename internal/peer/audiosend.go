@@ -195,7 +195,7 @@ func (a *audioSender) pause() {
 
 func (a *audioSender) packet(pcm []int16) {
 	rtpTime := a.rtpTime
-	a.track.clock.set(rtpTime, a.began.Add(durationOf(a.samples-int64(len(pcm)))))
+	a.track.clock.set(rtpTime, a.began.Add(durationOf(a.samples-int64(len(pcm)))-a.process.Delay()))
 	a.rtpTime += uint32(len(pcm))
 	if !a.open.Load() {
 		a.pause()
