@@ -34,7 +34,7 @@ type bench struct {
 type outcome struct {
 	Connected, From, To float64 // From..To is measured
 	Seen                map[string]*witness
-	Used                map[string]use // in a minute; quiet calls only
+	Used                map[string]use // in a minute; of a watched call, what watching takes is in it
 	Seconds             []lossylink.Second
 	Changes             []lossylink.Changed
 }
@@ -83,11 +83,11 @@ func (b *bench) call(ctx context.Context, line badLine, p pairing, seed uint64, 
 			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
-	return b.watch(ctx, link, map[string]party{caller: one, callee: other}, length, quiet)
+	return b.watch(ctx, link, map[string]party{caller: one, callee: other}, length)
 }
 
 // watch lets the call go on for its length, ends it and gathers what there is.
-func (b *bench) watch(ctx context.Context, link *lossylink.Link, ends map[string]party, length time.Duration, quiet bool) (*outcome, error) {
+func (b *bench) watch(ctx context.Context, link *lossylink.Link, ends map[string]party, length time.Duration) (*outcome, error) {
 	o := &outcome{Seen: map[string]*witness{}, Used: map[string]use{}, Connected: now()}
 	if err := link.Begin(); err != nil {
 		return nil, err
@@ -115,9 +115,6 @@ func (b *bench) watch(ctx context.Context, link *lossylink.Link, ends map[string
 		}
 		minutes := (o.To - o.From) / 60
 		o.Used[name] = use{CPU: time.Duration(float64(u.CPU-before[name].CPU) / minutes), PSS: u.PSS}
-	}
-	if !quiet {
-		o.Used = nil // watching costs too
 	}
 	o.Seconds, o.Changes = link.Seconds(), link.Changes()
 	ending, cancel := context.WithTimeout(ctx, patience)

@@ -99,11 +99,14 @@ func run(ctx context.Context, o options) (failed int, err error) {
 	for series := 1; series <= o.series; series++ {
 		for _, line := range lines {
 			for _, p := range pairs {
+				if ctx.Err() != nil {
+					break // what was measured is still told
+				}
 				r.Directions = append(r.Directions, b.measured(ctx, line, p, series, max(o.length, line.Least))...)
 			}
 		}
 	}
-	if o.cost > 0 {
+	if o.cost > 0 && ctx.Err() == nil {
 		for _, p := range pairs {
 			r.Cost = append(r.Cost, b.cost(ctx, p, max(o.cost, 2*settle))...)
 		}
@@ -116,7 +119,7 @@ func run(ctx context.Context, o options) (failed int, err error) {
 	if jsonErr == nil {
 		jsonErr = os.WriteFile(filepath.Join(o.out, "report.json"), append(text, '\n'), 0o644)
 	}
-	return r.failures(), errors.Join(err, jsonErr)
+	return r.failures(), errors.Join(err, jsonErr, ctx.Err())
 }
 
 func (r *report) failures() (n int) {
@@ -169,6 +172,7 @@ func (b *bench) measured(ctx context.Context, line badLine, p pairing, series in
 		return []figures{{Line: line.Name, Pair: p.Name, Series: series, Failed: err.Error()}}
 	}
 	all := measure(o, line, p, series)
+	fmt.Fprintf(os.Stderr, "  CPU a minute, watching included: caller %.0f s, callee %.0f s\n", o.Used[caller].CPU.Seconds(), o.Used[callee].CPU.Seconds())
 	for _, f := range all {
 		fmt.Fprintf(os.Stderr, "  %s → %s: p50 %.0f p95 %.0f ms, %.1f fps, %d freezes, concealed %.2f %%, sound %.0f ms, first %.0f ms, %.0f kbit/s\n",
 			f.From, f.To, f.P50, f.P95, f.FPS, f.Freezes.Count, f.Concealed, f.SoundDelay, f.FirstPicture, f.Kbps)
