@@ -53,7 +53,7 @@ func (o *ours) Ready(ctx context.Context) (err error) {
 }
 
 func (o *ours) Call(ctx context.Context, whom string) (err error) {
-	if o.process, err = o.stage.Client(o.srv, o.Name, append([]string{"call", whom, "--wait"}, o.args()...)...); err != nil {
+	if o.process, err = o.stage.Client(o.srv, o.Name, append([]string{"call", whom}, o.args()...)...); err != nil {
 		return err
 	}
 	_, err = o.process.Wait(ctx, "ringing")
