@@ -24,6 +24,7 @@ type Frame struct {
 	Number            int64 // counts the captured pictures of a source from 0; received frames: the sender's, where it says so
 
 	pool *Pool
+	free func() // of a borrowed one
 	refs atomic.Int32
 }
 
@@ -82,9 +83,18 @@ func newFrame(width, height int) *Frame {
 	}
 }
 
+// Borrowed gives a frame with one reference whose planes are somebody else's memory, such as a decoder's; free is called
+// once, by whoever releases it last, on any goroutine. Each plane has its stride times its rows, and nobody writes there
+// before that.
+func Borrowed(width, height int, y, u, v []byte, strideY, strideUV int, free func()) *Frame {
+	f := &Frame{Width: width &^ 1, Height: height &^ 1, Y: y, U: u, V: v, StrideY: strideY, StrideUV: strideUV, free: free}
+	f.refs.Store(1)
+	return f
+}
+
 // Retain takes one more reference and returns f.
 func (f *Frame) Retain() *Frame {
-	if f.refs.Add(1) < 2 && f.pool != nil {
+	if f.refs.Add(1) < 2 && (f.pool != nil || f.free != nil) {
 		panic("media: frame retained after its last release")
 	}
 	return f
@@ -98,6 +108,8 @@ func (f *Frame) Release() {
 		panic("media: frame released more often than retained")
 	case f.pool != nil:
 		f.pool.put(f)
+	case f.free != nil:
+		f.free()
 	}
 }
 

@@ -30,14 +30,16 @@ const char *enc_error(enc *e);
 typedef struct {
 	const uint8_t *y, *u, *v;
 	int stride_y, stride_u, stride_v, width, height, i420, full_range;
+	void *held; /* not NULL: the picture is the caller's until dec_release(held) */
 } dec_picture;
 
 typedef struct dec dec;
 
 int dec_open(dec **out, int vp8, size_t max_area);
 void dec_close(dec *d);
-/* dec_packet's picture is libvpx's until the next call, its y NULL when the packet shows nothing. */
+/* dec_packet's picture is libvpx's until the next call, unless it is held; its y is NULL when the packet shows nothing. */
 int dec_packet(dec *d, const uint8_t *data, unsigned size, dec_picture *out);
 const char *dec_error(dec *d);
+void dec_release(void *held); /* on any thread, also after dec_close */
 
 #endif
