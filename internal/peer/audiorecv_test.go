@@ -155,7 +155,7 @@ func TestConcealmentFadesToNoise(t *testing.T) {
 	}
 }
 
-// The ring becomes as deep as the device regularly needs, not as a single hiccup does.
+// The ring becomes as deep as the device needs, and comes back soon after a hiccup.
 func TestRingDepth(t *testing.T) {
 	var d ringDepth
 	now, ahead := time.Unix(0, 0), 1
@@ -171,13 +171,17 @@ func TestRingDepth(t *testing.T) {
 	if n := run(20, calm); n != 1 {
 		t.Errorf("%d blocks for a device that keeps its pace", n)
 	}
-	if n := run(2, func(i, ahead int) int {
+	hiccup := func(i, ahead int) int {
 		if i == 50 {
-			return ahead - 7
+			return ahead - 4
 		}
 		return ahead - 1
-	}); n != 1 {
-		t.Errorf("%d blocks after one hiccup", n)
+	}
+	if n := run(2, hiccup); n != 4 {
+		t.Errorf("%d blocks just after a hiccup", n)
+	}
+	if n := run(10, calm); n != 1 {
+		t.Errorf("%d blocks ten seconds after it", n)
 	}
 	if n := run(2, twice); n != 2 {
 		t.Errorf("%d blocks two seconds after a device began to ask for two at a time", n)

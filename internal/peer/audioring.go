@@ -68,19 +68,18 @@ func (u *underrun) fill(block []int16, n int) int {
 const rampBack = media.BlockSamples / 4
 
 // ringDepth decides to how many blocks the ring is filled: so many that it was not found empty in nearly all of the last
-// intervals. One hiccup of the machine is better heard as one than paid for with delay.
+// intervals. A hiccup of the machine is remembered for some 8 s, two of them for 22 s.
 type ringDepth struct {
 	share [maxAhead + 1]float64 // of intervals that needed so many blocks
-	known int
-	need  int // in this interval
+	need  int                   // in this interval
 	since time.Time
 }
 
 const (
-	maxAhead      = 10                     // blocks
+	maxAhead      = 6                      // blocks: what a longer hiccup needs is better heard once than waited for always
 	depthInterval = 300 * time.Millisecond // as in package jitter
-	depthForget   = 0.97                   // an interval: half is forgotten after 7 s
-	depthCovered  = 0.96
+	depthForget   = 0.985                  // an interval: half is forgotten after 14 s
+	depthCovered  = 0.99
 )
 
 // next takes how many blocks were too many (below zero: too few) when there were ahead of them, and gives how many there
@@ -88,17 +87,15 @@ const (
 func (d *ringDepth) next(ahead, left int, now time.Time) int {
 	d.need = max(d.need, min(max(ahead-left, 1), maxAhead))
 	if d.since.IsZero() {
-		d.since = now
+		d.since, d.share[1] = now, 1 // devices are thought to keep their pace
 	}
 	if now.Sub(d.since) < depthInterval {
 		return ahead
 	}
-	d.known++
-	keep := min(depthForget, 1-1/float64(d.known))
 	for i := range d.share {
-		d.share[i] *= keep
+		d.share[i] *= depthForget
 	}
-	d.share[d.need] += 1 - keep
+	d.share[d.need] += 1 - depthForget
 	d.need, d.since = 0, now
 	sum := 0.0
 	for i, v := range d.share {
