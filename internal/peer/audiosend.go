@@ -132,7 +132,6 @@ func (a *audioSender) look(now time.Time) {
 	a.wishes = a.codec.wishes()
 	l := a.line()
 	l.red, l.mostBps = a.codec.red.Load() != 0, a.wishes.mostBps
-	l.loss = max(l.loss, float64(a.loss.Load())/100)
 	p, changed := a.planner.next(l, now)
 	loss := int(100 * l.loss)
 	if len(p.far) > 0 {

@@ -57,6 +57,13 @@ func (b *bandwidth) target() int { return int(b.now.Load()) }
 // loss is the share of what we sent that did not arrive, 0 to 1.
 func (b *bandwidth) loss() float64 { return float64(b.lost.Load()) / 1e6 }
 
+// hasFeedback is whether the other sends transport-wide feedback.
+func (b *bandwidth) hasFeedback() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.precise
+}
+
 func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -271,6 +271,9 @@ func (s *Session) SetMuted(muted bool) {
 
 func (s *Session) soundLine() soundLine {
 	loss, again := s.bandwidth.line.odds()
+	if !s.bandwidth.hasFeedback() {
+		loss = float64(s.audioOut.loss.Load()) / 100 // of some fifty packets: all that there is
+	}
 	return soundLine{targetBps: s.bandwidth.target(), loss: loss, again: again}
 }
 
