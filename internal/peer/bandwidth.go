@@ -77,6 +77,7 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	b.e.prober.able = b.wire.canPad()
 	b.set(b.e.feedback(b.arrivals, now))
 	b.pacer.window.Store(b.e.window())
+	b.pacer.fast.Store(int64(b.e.train.bps))
 	b.lost.Store(uint64(b.e.lossFraction(now) * 1e6))
 	hopeless := b.debt.take(b.arrivals, b.e.target, now)
 	switch {

@@ -35,6 +35,7 @@ type estimator struct {
 	losses lossMeter
 	judge  lossJudge
 	prober prober
+	train  trainMeter
 }
 
 const (
@@ -82,6 +83,7 @@ func (e *estimator) feedback(list []arrival, now time.Time) int {
 		if !e.dark || !a.lost {
 			e.losses.add(a, now)
 		}
+		e.train.add(a)
 		if a.lost {
 			continue
 		}
@@ -119,6 +121,7 @@ func (e *estimator) listen(list []arrival, now time.Time) bool {
 
 // afterDark begins carefully on a line that carries again: it may be another.
 func (e *estimator) afterDark(now time.Time) {
+	e.train.forget()
 	e.set(e.target*0.75, "line is back")
 	e.capacity, e.draining = 0, false
 	e.losses.forget()
@@ -129,6 +132,7 @@ func (e *estimator) afterDark(now time.Time) {
 // pathChanged begins anew on another path, from what the old one carried.
 func (e *estimator) pathChanged(now time.Time) {
 	e.delay, e.roundTrip = queueMeter{}, minimum{}
+	e.train.forget()
 	e.losses.forget()
 	e.judge = lossJudge{}
 	e.capacity, e.draining, e.overSince = 0, false, time.Time{}
@@ -226,6 +230,7 @@ func (e *estimator) cut(now time.Time) {
 	to := full * min(max(share, 0.5), 0.9)
 	e.stale = e.target > 1.5*full
 	e.lastCut, e.capacity, e.capacityAt = now, full, now
+	e.train.forget()
 	e.prober.cut(now)
 	if e.judge.trial.on {
 		e.judge.trial.on = false

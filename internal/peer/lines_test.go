@@ -29,7 +29,7 @@ func TestLineClean(t *testing.T) {
 	r.check(t, "start", 29, 30, 45, 110)
 	r.checkTarget(t, "start", 1.8e6, defaultMaxBps) // sharp within two seconds
 	r = s.over(58 * time.Second)
-	r.check(t, "clean", 29.5, 30, 40, 70)
+	r.check(t, "clean", 29.5, 20, 25, 70) // 15 of that are encoding and the line
 	r.checkTarget(t, "clean", 0.99*defaultMaxBps, defaultMaxBps)
 	if pad := s.wire.padding.Load(); pad > 60_000 {
 		t.Errorf("%d bytes of padding on a clear line", pad)

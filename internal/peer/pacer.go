@@ -23,6 +23,7 @@ type pacer struct {
 	clock     func() time.Time
 	rate      atomic.Int64 // bits a second that are allowed in all
 	window    atomic.Int64 // bytes that may be on their way; 0: any number
+	fast      atomic.Int64 // bits a second at which the line is known to pass packets on; 0: not known
 
 	mu        sync.Mutex
 	sound     []pacedPacket
@@ -168,7 +169,7 @@ func (p *pacer) paceLocked() float64 {
 	if p.probe.bytes > 0 {
 		return float64(p.probe.bps)
 	}
-	return float64(max(p.rate.Load(), minPaceBps)) * paceFactor
+	return max(float64(max(p.rate.Load(), minPaceBps))*paceFactor, float64(p.fast.Load()))
 }
 
 func (p *pacer) duration(bytes int, bps float64) time.Duration {
