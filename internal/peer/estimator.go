@@ -49,8 +49,8 @@ const (
 	freshFull    = 7 * time.Second
 	fastGrowth   = 1.5  // a second, far from any known limit
 	slowGrowth   = 1.03 // a second, near it
-	trialGrowth  = 1.2
-	carefulFor   = 3 * time.Second
+	trialGrowth  = 1.3
+	carefulFor   = 2 * time.Second
 	maxOverRate  = 1.6                    // times what got through: more has not been shown to fit
 	blackoutGap  = 400 * time.Millisecond // without feedback, while something is sent
 	forgetFull   = 15 * time.Second
@@ -246,6 +246,7 @@ func (e *estimator) drain(now time.Time) {
 	switch {
 	case e.queued < calmQueue:
 		e.draining = false
+		e.losses.forget() // what the full queue lost says nothing more
 		e.set(max(e.target, min(e.capacity*fullShare, e.before)), "queue is gone")
 	case now.Sub(e.drainFrom) > drainFor:
 		if e.queued > e.drainQueue*3/4 {

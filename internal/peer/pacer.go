@@ -277,7 +277,7 @@ func (p *pacer) pop(now time.Time) (kind pacedKind, next pacedPacket, repair res
 		p.pictures = slices.Delete(p.pictures, 0, 1)
 		return kindVideo, next, repair, 0
 	case p.probe.bytes > 0:
-		return kindPadding, next, resendRequest{pad: p.probe.bytes}, 0
+		return kindPadding, next, resendRequest{pad: min(p.probe.bytes, p.probe.pad)}, 0
 	}
 	if p.roomLocked() {
 		signal(p.spare)

@@ -29,6 +29,7 @@ type cluster struct {
 	id    uint16
 	bps   int
 	bytes int
+	pad   int // bytes of padding in a packet, at most: some packets are needed to measure
 }
 
 const (
@@ -39,7 +40,7 @@ const (
 	probePause      = 1500 * time.Millisecond // after a cut, then growing
 	probePauseMost  = 4 * time.Second
 	probeTimeout    = time.Second
-	probePackets    = 5
+	probePackets    = 4
 	probeSuccess    = 0.85 // of what was sent must have come as fast
 )
 
@@ -54,6 +55,7 @@ func (p *prober) begin(target float64, most int, near bool, now time.Time) clust
 	length = min(max(length, 40*time.Millisecond), 100*time.Millisecond)
 	bps := factor * target
 	p.last = cluster{id: max(p.last.id+1, 1), bps: int(bps), bytes: int(bps / 8 * length.Seconds())}
+	p.last.pad = max(p.last.bytes/10, 100)
 	p.active, p.started = true, now
 	p.seen, p.bytes, p.lost, p.epoch = 0, 0, 0, time.Time{}
 	p.tries++

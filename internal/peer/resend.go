@@ -190,7 +190,7 @@ func (w *wire) pad(most int, now time.Time) int {
 	var h rtp.Header
 	var payload []byte
 	k := &s.history[(s.last-s.padded)%sendHistory]
-	if k.kept && now.Sub(k.at) < paddingFresh && len(k.payload) > paddingMost && len(k.payload) <= most+paddingMost {
+	if k.kept && now.Sub(k.at) < paddingFresh && len(k.payload) > paddingMost && len(k.payload) <= most {
 		h, payload = s.repairLocked(k)
 		s.padded++
 	} else {
