@@ -64,9 +64,9 @@ func inspectFake(b []byte) (samples int, fec bool, err error) {
 }
 
 func (f *fake) speak(n, samples int, pcm []int16) int {
-	for i := range samples {
-		pcm[i] = said()[(n*samples+i)%len(said())]
-	}
+	all := said()
+	at := n * samples % len(all)
+	copy(pcm[copy(pcm[:samples], all[at:]):samples], all)
 	f.last = pcm[samples-1]
 	return samples
 }
