@@ -187,8 +187,8 @@ func checkTrace(t *testing.T, from, to string) {
 		var before traceLine
 		for i, p := range path {
 			l, ok := one(p.by, p.stage, n)
-			// Over loopback a packet has come before its sender is back from sending.
-			if !ok || l.W != 320 || l.H != 180 || l.T < before.T-0.005 || l.RTP != before.RTP && i > 1 || l.Call != "call-1" {
+			// Over loopback a packet has come before its sender is back from sending, on a busy machine long before.
+			if !ok || l.W != 320 || l.H != 180 || l.T < before.T-0.1 || l.RTP != before.RTP && i > 1 || l.Call != "call-1" {
 				t.Errorf("picture %d: %+v, before it %+v", n, p.by[p.stage][n], before)
 			}
 			before = l
