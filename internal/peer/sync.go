@@ -82,7 +82,7 @@ const (
 	syncEvery    = 100 * time.Millisecond
 	syncSpeed    = 80                     // milliseconds a second at most
 	syncActs     = 36 * time.Millisecond  // from this offset on: what is left of it makes nobody wait,
-	syncRests    = 28 * time.Millisecond  // and lets go within this one
+	syncRests    = 30 * time.Millisecond  // and lets go within this one
 	syncBelieves = 2 * time.Second        // a bigger offset is a sender that reports nonsense
 	maxExtra     = 300 * time.Millisecond // of each
 	syncForgets  = 5 * time.Second        // without sound or picture: nothing needs to wait for the other
