@@ -96,7 +96,7 @@ func TestClientCallsChromium(t *testing.T) {
 
 func TestChromiumCallsClient(t *testing.T) {
 	s := newScene(t, []string{"alice"})
-	alice := s.answer("alice", "--once")
+	alice := s.answer("alice", "--once", "--after", "2s") // so that they are connected while it rings
 	bob := s.browser("bob")
 	bob.click("call-alice")
 	bob.state("active")
@@ -111,6 +111,9 @@ func TestChromiumCallsClient(t *testing.T) {
 	alice.ended(signal.EndHangup)
 	alice.exit(0)
 	alice.met(bob.id, bob.hz)
+	if r := s.record("alice"); r.Path != signal.PathDirect {
+		t.Errorf("the record says %+v", r)
+	}
 }
 
 func TestChromiumCallsChromium(t *testing.T) {

@@ -361,3 +361,84 @@ test('a lost connection is offered again by the caller', async () => {
     assert.equal(said(sent, 'Message/Answer').length, 0, 'both offered: the callee gives way');
     calling.hangup();
 });
+
+const relay = 'candidate:1 1 udp 41885439 198.51.100.1 50000 typ relay raddr 192.0.2.77 rport 4000';
+const hidden = 'candidate:1 1 udp 41885439 198.51.100.1 50000 typ relay raddr 0.0.0.0 rport 0';
+const host = 'candidate:1 1 udp 2130706431 192.0.2.9 4321 typ host';
+const found = (pc, candidate) => pc.onicecandidate({candidate: {candidate, sdpMid: '0', sdpMLineIndex: 0}});
+
+test('connected while it rings, caller: no media and no address before accept, the others closed after it', async () => {
+    const {calling, sent, push} = make();
+    calling.dial('bob', true);
+    const {id} = calling.state;
+    assert.equal(said(sent, 'Call/Invite')[0][2].early, true);
+    await settle();
+    for (const device of ['1', '2', '1']) // one is said again after a cut
+        push(10101, id, {devices: 2, device, iceServers: ice});
+    await settle();
+    assert.equal(FakePeerConnection.all.length, 2);
+    assert.deepEqual(said(sent, 'Message/Offer').map(([,, data]) => data), [{sdp: 'v=0 offer', device: '1'}, {sdp: 'v=0 offer', device: '2'}]);
+    const [one, two] = FakePeerConnection.all;
+    push(10011, id, {sdp: 'v=0 theirs', device: '2'});
+    push(10009, id, {candidate: host, device: '2'});
+    push(10009, id, {candidate: hidden, device: '2'});
+    found(two, relay);
+    found(two, host);
+    await settle();
+    assert.deepEqual(two.candidates, [hidden], 'only a relay is tried');
+    assert.deepEqual(said(sent, 'Message/Candidate').map(([,, data]) => data.candidate), [hidden], 'only a relay is told');
+    two.become('connected');
+    assert.equal(calling.state.phase, 'ringing_out');
+    assert.ok([one, two].every(pc => pc.transceivers.every(t => t.sender.track === null)), 'no media before accept');
+    assert.equal(calling.remote, null);
+    push(10102, id, {video: true, iceServers: ice, device: '2'});
+    await settle();
+    assert.equal(calling.state.phase, 'active');
+    assert.deepEqual([one.closed, two.closed, FakePeerConnection.all.length], [true, undefined, 2]);
+    assert.deepEqual(two.transceivers.map(t => t.sender.track?.kind), ['audio', 'video']);
+    assert.equal(said(sent, 'Message/Candidate').at(-1)[2].candidate, host, 'now the direct ones are told');
+    push(10105, id);
+    await settle();
+    await settle();
+    assert.equal(two.offers.at(-1).iceRestart, true, 'another path is offered when the other asks');
+    calling.hangup();
+});
+
+test('connected while it rings, callee: nothing is opened before accept, and all flows at once after it', async () => {
+    const {calling, sent, push} = make({'Call/Ringing': {iceServers: ice}, 'Call/Accept': {video: true, iceServers: ice}});
+    push(10100, 'call-1', {video: true, early: true, from: bob});
+    assert.equal(said(sent, 'Call/Ringing')[0][2].early, true);
+    await settle();
+    push(10010, 'call-1', {sdp: 'v=0 theirs'});
+    await settle();
+    const [pc] = FakePeerConnection.all;
+    assert.deepEqual(said(sent, 'Message/Answer').map(([,, data]) => data), [{sdp: 'v=0 answer'}]);
+    pc.become('connected');
+    assert.deepEqual([asked.length, calling.state.phase], [0, 'incoming']);
+    calling.accept(true);
+    await settle();
+    assert.equal(said(sent, 'Call/Accept')[0][2].early, true);
+    assert.deepEqual([calling.state.phase, FakePeerConnection.all.length], ['active', 1]);
+    assert.deepEqual(pc.transceivers.map(t => t.sender.track?.kind), ['audio', 'video']);
+    // The caller has lost its side and begins anew.
+    push(10010, 'call-1', {sdp: 'v=0 anew', fresh: true});
+    await settle();
+    assert.deepEqual([pc.closed, FakePeerConnection.all.length, FakePeerConnection.all[1].remoteDescription.sdp], [true, 2, 'v=0 anew']);
+    calling.hangup();
+});
+
+test('an early connection that fails is made anew after accept', async () => {
+    const {calling, sent, push} = make();
+    calling.dial('bob', true);
+    const {id} = calling.state;
+    await settle();
+    push(10101, id, {devices: 1, device: '1', iceServers: ice});
+    await settle();
+    FakePeerConnection.all[0].become('failed');
+    assert.equal(calling.state.phase, 'ringing_out');
+    push(10102, id, {video: true, iceServers: ice, device: '1'});
+    await settle();
+    assert.deepEqual(said(sent, 'Message/Offer').at(-1)[2], {sdp: 'v=0 offer', fresh: true});
+    calling.hangup();
+    assert.ok(FakePeerConnection.all.every(pc => pc.closed));
+});

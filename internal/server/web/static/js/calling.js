@@ -8,7 +8,7 @@ import {Capture} from './capture.js';
 import {RequestError} from './link.js';
 import {hasPeer, idle, isLive, next} from './machine.js';
 import {code, method, newID, pushData} from './protocol.js';
-import {Peer} from './rtc.js';
+import {Peer, canConnectEarly} from './rtc.js';
 import {Says} from './says.js';
 
 /** @typedef {import('./machine.js').State} State */
@@ -34,6 +34,18 @@ import {Says} from './says.js';
 /** What is kept for a media connection that is not open yet: one negotiation, several times over. */
 const maxHeld = 256;
 
+/** How many of the other's devices are connected while it rings. */
+const maxEarly = 3;
+
+/**
+ * A connection of the present call.
+ * @typedef {object} Connection
+ * @property {string} device  early: the other's device as the server calls it for the caller; empty for the callee
+ * @property {boolean} early  made while it rings, and not the call's own yet
+ * @property {boolean} up     connected
+ * @property {Peer} peer
+ */
+
 const nobody = Object.freeze({id: '', name: 'Somebody', kind: 'person', online: true});
 
 export class Calling {
@@ -53,6 +65,11 @@ export class Calling {
 
     /** @type {World} */ #world;
     /** @type {Peer|null} */ #peer = null;
+    /** Connections made while it rings: a head start that nothing else depends on. @type {Connection[]} */ #early = [];
+    /** The one that goes on. @type {Connection|null} */ #kept = null;
+    /** Whether the own offer must say that the connection which the callee has kept is no more. */ #fresh = false;
+    /** Whether the present connection was made while it rang. */ #wasEarly = false;
+    /** Whether the caller can connect while it rings. */ #mayEarly = false;
     /** @type {import('./protocol.js').ICEServer[]} */ #iceServers = [];
     /** What came for a media connection that is not open yet. @type {((peer: Peer) => void)[]} */ #held = [];
     /** Whether the server has taken the invite. */
@@ -165,9 +182,15 @@ export class Calling {
         case code.ringing:
             this.devices = data.devices;
             this.#apply({type: 'GotRinging', id});
+            if (data.device && this.state.phase === 'ringing_out' && !this.#earlyOf(data.device) && this.#early.length < maxEarly)
+                this.#openEarly(id, data.device, data.iceServers ?? []);
             break;
         case code.accepted:
             this.#agreed(data);
+            if (data.device && !this.#peer) {
+                this.#kept = this.#earlyOf(data.device);
+                this.#fresh = !this.#kept;
+            }
             this.#apply({type: 'GotAccepted', id});
             break;
         case code.ended:
@@ -178,13 +201,16 @@ export class Calling {
             this.theirs = data;
             break;
         case code.offer:
-            this.#toPeer(peer => peer.gotOffer(data.sdp));
+            this.#gotOffer(data);
             break;
         case code.answer:
-            this.#toPeer(peer => peer.gotAnswer(data.sdp));
+            this.#signalled(data.device, peer => peer.gotAnswer(data.sdp));
             break;
         case code.candidate:
-            this.#toPeer(peer => peer.gotCandidate(data));
+            this.#signalled(data.device, peer => peer.gotCandidate(data));
+            break;
+        case code.restart:
+            this.#peer?.restart();
             break;
         }
         this.#world.changed();
@@ -214,6 +240,8 @@ export class Calling {
         if (peerId === data.from.id && (phase === 'dialing' || phase === 'ringing_out'))
             return; // both dialled: the hub is about to connect them, and "busy" would be wrong
         const video = this.live ? this.theirs.camera : data.video;
+        if (!this.live)
+            this.#mayEarly = Boolean(data.early) && canConnectEarly();
         this.#apply({type: 'GotInvite', id, peerId: data.from.id}, data.from);
         this.theirs = {...this.theirs, camera: video};
         this.#world.changed();
@@ -261,6 +289,7 @@ export class Calling {
             break;
         case 'ended':
             this.lasted = this.since && Date.now() - this.since;
+            this.#giveUpEarly(null);
             this.capture?.close();
             keepAwake(false);
             if (hasPeer(was))
@@ -278,7 +307,9 @@ export class Calling {
         this.quality = {path: '', rttMs: 0, lossPercent: 0};
         this.#iceServers = [];
         this.#held = [];
-        this.#invited = false;
+        this.#early = [];
+        this.#kept = null;
+        this.#fresh = this.#wasEarly = this.#invited = false;
         this.capture = null;
     }
 
@@ -287,7 +318,7 @@ export class Calling {
         const capture = this.capture = new Capture({
             onTrack: (kind, track) => {
                 if (this.capture === capture)
-                    this.#peer?.setTrack(kind, track);
+                    (this.#peer ?? this.#kept?.peer)?.setTrack(kind, track);
             },
             onChange: () => {
                 if (this.capture !== capture)
@@ -302,16 +333,19 @@ export class Calling {
 
     /** @param {Effect} effect */
     #do(effect) {
-        const {link, ringer, settings} = this.#world;
+        const {ringer, settings} = this.#world;
         switch (effect.type) {
         case 'SendInvite':
-            this.#invite(effect.id, effect.peerId, {video: effect.video, relayOnly: settings.relayOnly || undefined});
+            this.#invite(effect.id, effect.peerId, {
+                video: effect.video, relayOnly: settings.relayOnly || undefined, early: canConnectEarly() || undefined,
+            });
             break;
         case 'SendRinging':
-            link.request(method.ringing, {callId: effect.id}).catch(() => {}); // the caller then goes without the sign
+            this.#ringing(effect.id);
             break;
         case 'SendAccept':
             this.#accept(effect.id, effect.video);
+            this.#release(); // after the accept: before it the server lets no address pass
             break;
         case 'SendReject':
             this.#says.bid(method.reject, {callId: effect.id, data: {reason: effect.reason}});
@@ -376,7 +410,9 @@ export class Calling {
     async #accept(id, video) {
         const callers = this.theirs.camera;
         try {
-            const accepted = await this.#says.insist(id, method.accept, {callId: id, data: {video}});
+            this.#kept = this.#earlyOf('');
+            const early = this.#kept ? true : undefined;
+            const accepted = await this.#says.insist(id, method.accept, {callId: id, data: {video, early}});
             if (this.state.id !== id)
                 return;
             this.#agreed({...accepted, video: callers});
@@ -400,17 +436,58 @@ export class Calling {
      * @param {boolean} offerer
      */
     #openPeer(id, offerer) {
+        const kept = this.#kept && this.#early.includes(this.#kept) && this.state.outgoing === offerer ? this.#kept : null;
+        this.#giveUpEarly(kept);
+        const c = kept ?? this.#connect(id, offerer, '', this.#iceServers, false);
+        c.early = false;
+        this.#wasEarly = Boolean(kept);
+        this.#peer = c.peer;
+        for (const kind of /** @type {const} */ (['audio', 'video']))
+            c.peer.setTrack(kind, this.capture?.track(kind) ?? null);
+        c.peer.release();
+        for (const f of this.#held.splice(0))
+            f(c.peer);
+        this.#sendMedia();
+        if (c.up)
+            this.#apply({type: 'PeerUp', id});
+    }
+
+    /**
+     * @param {string} id
+     * @param {boolean} offerer
+     * @param {string} device
+     * @param {import('./protocol.js').ICEServer[]} iceServers
+     * @param {boolean} early
+     * @returns {Connection}
+     */
+    #connect(id, offerer, device, iceServers, early) {
+        const fresh = this.#fresh || undefined;
+        const c = /** @type {Connection} */ ({device, early, up: false});
         /** @type {(name: string) => (data: object) => void} */
-        const send = name => data => this.#says.tell(id, name, data);
+        const send = name => data => this.#says.tell(id, name, c.early && device ? {...data, device} : data);
         const current = () => this.#peer === peer && this.state.id === id;
         const [offer, answer, candidate] = [method.offer, method.answer, method.candidate].map(send);
-        const peer = new Peer({offerer, iceServers: this.#iceServers, relayOnly: this.#world.settings.relayOnly}, {
-            onOffer: sdp => offer({sdp}),
+        const {relayOnly} = this.#world.settings;
+        const peer = c.peer = new Peer({offerer, iceServers, relayOnly, held: early}, {
+            onOffer: sdp => offer(fresh ? {sdp, fresh} : {sdp}),
             onAnswer: sdp => answer({sdp}),
             onCandidate: candidate,
-            onUp: () => this.#apply({type: 'PeerUp', id}),
-            onDown: () => this.#apply({type: 'PeerDown', id}),
-            onFailed: () => this.#apply({type: 'PeerFailed', id}),
+            onUp: () => {
+                c.up = true;
+                if (current())
+                    this.#apply({type: 'PeerUp', id});
+            },
+            onDown: () => {
+                c.up = false;
+                if (current())
+                    this.#apply({type: 'PeerDown', id});
+            },
+            onFailed: () => {
+                if (current())
+                    this.#apply({type: 'PeerFailed', id});
+                else
+                    this.#drop(c);
+            },
             onFirstMedia: () => {
                 this.#setupMs = Math.round(performance.now() - this.#acceptedAt);
                 if (current() && this.quality.path)
@@ -426,12 +503,90 @@ export class Calling {
                 this.#world.changed();
             },
         });
-        this.#peer = peer;
+        return c;
+    }
+
+    /**
+     * Says that it rings here, and that this page can be connected meanwhile if the caller can.
+     * @param {string} id
+     */
+    async #ringing(id) {
+        try {
+            const data = {early: this.#mayEarly || undefined};
+            const {data: rung} = await this.#world.link.request(method.ringing, {callId: id, data});
+            const servers = /** @type {{iceServers?: import('./protocol.js').ICEServer[]}} */ (rung).iceServers;
+            if (servers?.length && this.state.id === id && this.state.phase === 'incoming' && !this.#early.length)
+                this.#openEarly(id, '', servers);
+        } catch {
+            // The caller then goes without the sign.
+        }
+    }
+
+    /**
+     * @param {string} id
+     * @param {string} device
+     * @param {import('./protocol.js').ICEServer[]} iceServers
+     */
+    #openEarly(id, device, iceServers) {
+        this.#early.push(this.#connect(id, this.state.outgoing, device, iceServers, true));
+    }
+
+    /**
+     * @param {string} device
+     * @returns {Connection|null}
+     */
+    #earlyOf(device) {
+        return this.#early.find(c => c.device === device) ?? null;
+    }
+
+    /** Accepted here: what stands is used at once, before the server has said that this page was first. */
+    #release() {
+        const peer = this.#kept?.peer;
+        if (!peer)
+            return;
         for (const kind of /** @type {const} */ (['audio', 'video']))
             peer.setTrack(kind, this.capture?.track(kind) ?? null);
-        for (const f of this.#held.splice(0))
-            f(peer);
-        this.#sendMedia();
+        peer.release();
+    }
+
+    /** @param {Connection} c */
+    #drop(c) {
+        c.peer.close();
+        this.#early = this.#early.filter(o => o !== c);
+        if (this.#kept === c)
+            this.#kept = null;
+    }
+
+    /** @param {Connection|null} but */
+    #giveUpEarly(but) {
+        for (const c of this.#early) {
+            if (c !== but)
+                c.peer.close();
+        }
+        this.#early = [];
+    }
+
+    /** @param {{sdp: string, device?: string, fresh?: boolean}} data */
+    #gotOffer(data) {
+        if (data.fresh && this.#wasEarly && !this.state.outgoing) {
+            this.#peer?.close();
+            this.#kept = null;
+            this.#openPeer(this.state.id, false);
+        }
+        this.#signalled(data.device, peer => peer.gotOffer(data.sdp));
+    }
+
+    /**
+     * Brings what the other's device signalled to the connection that it is for.
+     * @param {string|undefined} device
+     * @param {(peer: Peer) => void} f
+     */
+    #signalled(device, f) {
+        const c = this.#earlyOf(device ?? '');
+        if (c)
+            f(c.peer);
+        else if (!device || this.#kept?.device === device)
+            this.#toPeer(f);
     }
 
     /** @param {(peer: Peer) => void} f done with the media connection, now or when it is open */

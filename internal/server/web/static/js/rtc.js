@@ -36,11 +36,43 @@ const statsEveryMs = 1000;
 const eagerEveryMs = 50;
 const eagerForMs = 30_000;
 
+/**
+ * Whether this browser can be connected while it rings. Firefox nominates one path and stays with it: connected over a
+ * relay it would keep to the relay.
+ */
+export const canConnectEarly = () => !globalThis.navigator?.userAgent?.includes('Firefox');
+
+/**
+ * A relay candidate without the own address in it (RFC 8839 section 5.1: raddr); null for others, which are that address.
+ * @param {string} candidate
+ * @returns {string|null}
+ */
+export function hideAddress(candidate) {
+    const f = candidate.trim().split(/\s+/);
+    if (f[6] !== 'typ' || f[7] !== 'relay')
+        return null;
+    for (let i = 8; i + 1 < f.length; i += 2) {
+        if (f[i] === 'raddr')
+            f[i + 1] = '0.0.0.0';
+        else if (f[i] === 'rport')
+            f[i + 1] = '0';
+    }
+    return f.join(' ');
+}
+
+/**
+ * A description without candidates.
+ * @param {string} sdp
+ */
+const withoutCandidates = sdp => sdp.split('\r\n').filter(line => !line.startsWith('a=candidate:')).join('\r\n');
+
 export class Peer {
     #pc;
     #offerer;
     /** @type {Owner} */ #owner;
     #closed = false;
+    /** Connected over relays only and without media, until release. */ #held;
+    /** Own candidates that wait for it. @type {Candidate[]} */ #ours = [];
     #wasUp = false;
     #sawMedia = false;
     /** What comes from the wire is done one after the other. @type {Promise<void>} */ #queue = Promise.resolve();
@@ -56,11 +88,12 @@ export class Peer {
     remote = new MediaStream();
 
     /**
-     * @param {{offerer: boolean, iceServers: ICEServer[], relayOnly: boolean}} options
+     * @param {{offerer: boolean, iceServers: ICEServer[], relayOnly: boolean, held?: boolean}} options
      * @param {Owner} owner
      */
-    constructor({offerer, iceServers, relayOnly}, owner) {
+    constructor({offerer, iceServers, relayOnly, held = false}, owner) {
         this.#offerer = offerer;
+        this.#held = held;
         this.#owner = owner;
         const pc = this.#pc = new RTCPeerConnection({
             iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all', bundlePolicy: 'max-bundle',
@@ -80,7 +113,27 @@ export class Peer {
      */
     setTrack(kind, track) {
         this.#tracks.set(kind, track);
+        if (this.#held)
+            return;
         this.#transceiver(kind)?.sender.replaceTrack(track).catch(err => this.#log('replace track', err));
+    }
+
+    /** Somebody has accepted: media flows, and direct paths are told and tried. */
+    release() {
+        if (!this.#held)
+            return;
+        this.#held = false;
+        this.#began = performance.now();
+        for (const [kind, track] of this.#tracks)
+            this.setTrack(kind, track);
+        for (const candidate of this.#ours.splice(0))
+            this.#owner.onCandidate(candidate);
+    }
+
+    /** The other side has lost the path and asks for another. */
+    restart() {
+        if (this.#wasUp && !this.#held)
+            this.#restartIn(0);
     }
 
     /** @param {string} sdp */
@@ -97,7 +150,7 @@ export class Peer {
                     continue;
                 t.direction = 'sendrecv';
                 t.sender.setStreams?.(this.#local);
-                await t.sender.replaceTrack(this.#tracks.get(kind) ?? null);
+                await t.sender.replaceTrack(this.#sends(kind));
             }
             await pc.setLocalDescription();
             this.#owner.onAnswer(this.#sdp());
@@ -116,6 +169,8 @@ export class Peer {
 
     /** @param {Candidate} candidate */
     gotCandidate(candidate) {
+        if (this.#held && candidate.candidate && !hideAddress(candidate.candidate))
+            return; // not before accept
         this.#do(async () => {
             if (this.#pc.remoteDescription)
                 await this.#add(candidate);
@@ -153,7 +208,7 @@ export class Peer {
         if (pc.getTransceivers().length === 0) {
             for (const kind of /** @type {Kind[]} */ (['audio', 'video'])) {
                 const t = pc.addTransceiver(kind, {direction: 'sendrecv', streams: [this.#local]});
-                await t.sender.replaceTrack(this.#tracks.get(kind) ?? null);
+                await t.sender.replaceTrack(this.#sends(kind));
             }
         }
         await pc.setLocalDescription(await pc.createOffer({iceRestart: this.#wasUp}));
@@ -161,7 +216,16 @@ export class Peer {
     }
 
     #sdp() {
-        return /** @type {RTCSessionDescription} */ (this.#pc.localDescription).sdp;
+        const {sdp} = /** @type {RTCSessionDescription} */ (this.#pc.localDescription);
+        return this.#held ? withoutCandidates(sdp) : sdp;
+    }
+
+    /**
+     * @param {Kind} kind
+     * @returns {MediaStreamTrack|null}
+     */
+    #sends(kind) {
+        return this.#held ? null : this.#tracks.get(kind) ?? null;
     }
 
     async #addEarly() {
@@ -180,10 +244,17 @@ export class Peer {
 
     /** @param {RTCIceCandidate|null} candidate */
     #gotLocal(candidate) {
-        if (!candidate)
-            this.#owner.onCandidate({candidate: ''});
-        else if (candidate.candidate) // an empty one only ends a generation
-            this.#owner.onCandidate({candidate: candidate.candidate, sdpMid: candidate.sdpMid, sdpMLineIndex: candidate.sdpMLineIndex});
+        if (!candidate) {
+            if (!this.#held) // the direct ones may be to come
+                this.#owner.onCandidate({candidate: ''});
+        } else if (candidate.candidate) { // an empty one only ends a generation
+            const {candidate: text, sdpMid, sdpMLineIndex} = candidate;
+            const hidden = this.#held ? hideAddress(text) : text;
+            if (hidden)
+                this.#owner.onCandidate({candidate: hidden, sdpMid, sdpMLineIndex});
+            else
+                this.#ours.push({candidate: text, sdpMid, sdpMLineIndex});
+        }
     }
 
     #moved() {
@@ -195,11 +266,13 @@ export class Peer {
             this.#owner.onUp();
             break;
         case 'disconnected':
+            if (this.#held)
+                break;
             this.#owner.onDown();
             this.#restartIn(this.#offerer ? restartAfterMs.offerer : restartAfterMs.answerer);
             break;
         case 'failed':
-            if (!this.#wasUp) {
+            if (!this.#wasUp || this.#held) {
                 this.#owner.onFailed(new Error('no way found between the two sides'));
                 break;
             }
@@ -245,7 +318,7 @@ export class Peer {
      * @param {any[]} stats
      */
     #measure(report, stats) {
-        if (!this.#sawMedia && stats.some(decoded)) {
+        if (!this.#sawMedia && !this.#held && stats.some(decoded)) {
             this.#sawMedia = true;
             this.#owner.onFirstMedia();
         }
