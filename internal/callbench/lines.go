@@ -39,9 +39,10 @@ var badLines = []badLine{
 		Least: 70 * time.Second, Drop: 20 * time.Second, Restore: 35 * time.Second,
 	},
 	{
+		// The way by the server too, or a call goes on by its relay after some seconds.
 		Name: "blackout", Title: "5 s blackout, RTT 50", Spec: "delay=25ms",
 		Changes: []lossylink.Change{
-			{At: 20 * time.Second, Lines: "both", Spec: "block=1"}, {At: 25 * time.Second, Lines: "both", Spec: "block=0"},
+			{At: 20 * time.Second, Lines: "all", Spec: "block=1"}, {At: 25 * time.Second, Lines: "all", Spec: "block=0"},
 		},
 		Least: 40 * time.Second, Drop: 20 * time.Second, Restore: 25 * time.Second,
 	},
