@@ -25,3 +25,16 @@ func TestConnectedWhileItRings(t *testing.T) {
 		t.Errorf("the record says %+v", r)
 	}
 }
+
+// Two devices are connected while it rings: one answers and is seen, the other is let go.
+func TestTwoDevicesConnectedWhileItRings(t *testing.T) {
+	s := newScene(t, []string{"alice", "bob"})
+	first := s.answer("bob", "--once", "--after", "2s")
+	second := s.answer("bob", "--once", "--after", "20s")
+	alice := s.start("alice", "call", "bob", "--duration", "3s")
+	alice.wait("first-remote-frame")
+	alice.ended(signal.EndHangup)
+	first.ended(signal.EndHangup)
+	second.ended(signal.EndAnsweredElsewhere)
+	alice.exit(0)
+}
