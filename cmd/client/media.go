@@ -56,8 +56,6 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 		Logger:  c.log,
 		Trace:   call,
 	}
-	l.spoken = c.spoken.Section(func(sample int64, at time.Time) { call.Sound(trace.Mic, sample, at) })
-	l.heard = c.heard.Section(func(sample int64, at time.Time) { call.Sound(trace.Speaker, sample, at) })
 	if c.window {
 		l.session.SelfView = &c.self
 	}
@@ -136,6 +134,7 @@ type link struct {
 	screen       string
 
 	camera, microphone, speaker spec // what is open; the zero spec: nothing
+	recording                   bool // spoken and heard have begun
 	spoken, heard               *playout.Section
 }
 
@@ -177,6 +176,11 @@ func (l *link) Close() {
 func (l *link) update() {
 	if l.waits {
 		return
+	}
+	if !l.recording { // not before: of several connections that are made while it rings, one gets the devices
+		l.recording = true
+		l.spoken = l.calls.spoken.Section(func(sample int64, at time.Time) { l.session.Trace.Sound(trace.Mic, sample, at) })
+		l.heard = l.calls.heard.Section(func(sample int64, at time.Time) { l.session.Trace.Sound(trace.Speaker, sample, at) })
 	}
 	o := l.calls.options
 	l.updateSpeaker(o.speaker.orSetting(l.settings.Speaker))

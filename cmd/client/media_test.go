@@ -26,6 +26,7 @@ import (
 type side struct {
 	calls *calls
 	peer  app.Peer
+	spare app.Peer // another connection that was made while it rang, and not used
 	news  chan app.MediaEvent
 }
 
@@ -57,6 +58,10 @@ func connect(t *testing.T, a, b *side, also time.Duration) {
 			t.Fatal(err)
 		}
 		s.peer = p
+		s.spare, err = s.calls.Open(app.MediaConfig{CallID: "call-1", Held: true, Settings: app.Settings{Server: "127.0.0.1:8443"}}, func(app.MediaEvent) {})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	open(b, false)
 	open(a, true)
@@ -107,6 +112,7 @@ func TestTwoEndsSeeAndHearEachOther(t *testing.T) {
 	a, b := newSide(t, "pattern:11", "tone:600", dirA), newSide(t, "pattern:22", "tone:1500", dirB)
 	connect(t, a, b, 2*time.Second)
 	for _, s := range []*side{a, b} {
+		s.spare.Close()
 		s.peer.Close()
 		s.calls.Close()
 	}
