@@ -24,7 +24,8 @@ type calls struct {
 	trace    *trace.Log        // nil: none; of the program's life, too
 	spoken   *playout.Recorder // of the microphone and the speaker: files, or clocks for the trace; nil: neither
 	heard    *playout.Recorder
-	gaps     error // why a recording or the trace is not complete; known after Close
+	turn     chan struct{} // of one place: taken by the connection that has the devices
+	gaps     error         // why a recording or the trace is not complete; known after Close
 
 	// Where pictures are shown; the window attaches itself.
 	remote, self playout.Slot
@@ -32,7 +33,7 @@ type calls struct {
 }
 
 func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
-	c := &calls{options: o, log: log, window: window}
+	c := &calls{options: o, log: log, window: window, turn: make(chan struct{}, 1)}
 	if err := c.record(); err != nil {
 		return nil, errors.Join(err, c.endRecords())
 	}
@@ -42,7 +43,9 @@ func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
 
 // Open implements app.Media. Devices are opened beside it, as soon as the connection has begun.
 func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer, error) {
-	l := &link{calls: c, post: post, settings: conf.Settings, microphoneOn: conf.Microphone, cameraOn: conf.Camera}
+	l := &link{
+		calls: c, post: post, settings: conf.Settings, microphoneOn: conf.Microphone, cameraOn: conf.Camera, gone: make(chan struct{}),
+	}
 	call := c.trace.Call(conf.CallID)
 	l.session = &peer.Session{
 		Offerer:         conf.Offerer,
@@ -127,7 +130,9 @@ type link struct {
 	session *peer.Session
 	hands   *queue
 
-	waits        bool // no device is opened before Release
+	gone         chan struct{} // closed by Close
+	turn         bool          // the devices are ours
+	waits        bool          // no device is opened before Release
 	settings     app.Settings
 	microphoneOn bool
 	cameraOn     bool
@@ -168,13 +173,32 @@ func (l *link) change(f func()) {
 }
 
 func (l *link) Close() {
+	close(l.gone)
 	l.hands.close()
+	l.session.LetGo()
+	if l.turn {
+		<-l.calls.turn
+	}
 	l.session.Close()
+}
+
+// takeTurn waits until no other connection has the devices: a camera cannot be open twice, and of several connections
+// that are made while it rings the first one has them until it is closed. It says false when we are closed ourselves.
+func (l *link) takeTurn() bool {
+	if l.turn {
+		return true
+	}
+	select {
+	case l.calls.turn <- struct{}{}:
+		l.turn = true
+	case <-l.gone:
+	}
+	return l.turn
 }
 
 // update opens and closes what the switches and settings say.
 func (l *link) update() {
-	if l.waits {
+	if l.waits || !l.takeTurn() {
 		return
 	}
 	if !l.recording { // not before: of several connections that are made while it rings, one gets the devices

@@ -124,6 +124,41 @@ func TestTwoEndsSeeAndHearEachOther(t *testing.T) {
 	checkTrace(t, dirB, dirA)
 }
 
+// One connection at a time has the devices: the next one gets them when that is closed, and closing one that waits does
+// not wait.
+func TestDevicesGoFromOneConnectionToTheNext(t *testing.T) {
+	s := newSide(t, "pattern:11", "tone:600", t.TempDir())
+	open := func() *link {
+		p, err := s.calls.Open(app.MediaConfig{
+			CallID: "call-1", Held: true, Devices: true, Microphone: true, Camera: true, Settings: app.Settings{Server: "127.0.0.1:8443"},
+		}, func(app.MediaEvent) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.(*link)
+	}
+	has := func(l *link) bool { // after its update
+		got := make(chan bool)
+		l.hands.put(func() { got <- l.turn })
+		return <-got
+	}
+	first := open()
+	if !has(first) {
+		t.Fatal("the first has no devices")
+	}
+	second, third := open(), open()
+	first.Close()
+	third.Close() // whether it waits or has them
+	if !has(second) {
+		t.Error("the second never got the devices")
+	}
+	second.Close()
+	if len(s.calls.turn) != 0 {
+		t.Error("the devices are still taken")
+	}
+	s.calls.Close()
+}
+
 // check reads a recording: enough pictures with that marker, and that tone far above its neighbours.
 func check(t *testing.T, dir string, id uint8, hz float64) {
 	t.Helper()
@@ -301,7 +336,7 @@ func (s fakeSink) Label() string { return s.name }
 func TestRinging(t *testing.T) {
 	var mu sync.Mutex
 	var log []string
-	c := &calls{log: slog.New(slog.DiscardHandler), ring: newRinger(slog.New(slog.DiscardHandler))}
+	c := &calls{log: slog.New(slog.DiscardHandler), turn: make(chan struct{}, 1), ring: newRinger(slog.New(slog.DiscardHandler))}
 	c.ring.open = func(p spec) (media.AudioSink, error) { return fakeSink{&mu, &log, p.kind}, nil }
 	c.Ring(true, app.Settings{Speaker: "Headset"})  // rings where it is noticed
 	c.Ring(false, app.Settings{Speaker: "Headset"}) // replaces the first

@@ -69,6 +69,9 @@ type Session struct {
 	wg     sync.WaitGroup
 	log    *slog.Logger
 
+	letting     chan struct{} // closed: let go of the devices
+	letGo       sync.Once
+	devices     sync.WaitGroup
 	cameras     *keeper[media.VideoSource]
 	microphones *keeper[media.AudioSource]
 	speakers    *keeper[media.AudioSink]
@@ -111,7 +114,7 @@ const (
 
 func (s *Session) init() {
 	s.once.Do(func() {
-		s.stop = make(chan struct{})
+		s.stop, s.letting = make(chan struct{}), make(chan struct{})
 		s.log = s.Logger
 		if s.log == nil {
 			s.log = slog.New(slog.DiscardHandler)
@@ -134,17 +137,17 @@ func (s *Session) init() {
 			return func(label string, err error) { s.emitLater(DeviceFailed{d, label, err}) }
 		}
 		s.cameras = &keeper[media.VideoSource]{
-			wish: newSlot[media.VideoSource](), stop: s.stop, failed: failed(Camera), log: s.log,
+			wish: newSlot[media.VideoSource](), stop: s.letting, failed: failed(Camera), log: s.log,
 			start: func(d media.VideoSource) error { return s.videoOut.startCamera(d) },
 			gone:  func() { s.videoOut.cameraGone() },
 		}
 		s.microphones = &keeper[media.AudioSource]{
-			wish: newSlot[media.AudioSource](), stop: s.stop, failed: failed(Microphone), log: s.log,
+			wish: newSlot[media.AudioSource](), stop: s.letting, failed: failed(Microphone), log: s.log,
 			start: func(d media.AudioSource) error { return s.audioOut.startMicrophone(d) },
 			gone:  func() {},
 		}
 		s.speakers = &keeper[media.AudioSink]{
-			wish: newSlot[media.AudioSink](), stop: s.stop, failed: failed(Speaker), log: s.log,
+			wish: newSlot[media.AudioSink](), stop: s.letting, failed: failed(Speaker), log: s.log,
 			start: func(d media.AudioSink) error {
 				s.processor.Reset() // another delay, another room
 				return s.audioIn.startSpeaker(d)
@@ -195,9 +198,9 @@ func (s *Session) Start() error {
 	for _, r := range senders {
 		s.wg.Go(func() { s.drain(r) })
 	}
-	s.wg.Go(s.cameras.run)
-	s.wg.Go(s.microphones.run)
-	s.wg.Go(s.speakers.run)
+	s.devices.Go(s.cameras.run)
+	s.devices.Go(s.microphones.run)
+	s.devices.Go(s.speakers.run)
 	s.wg.Go(func() { s.videoOut.run(s.stop) })
 	s.wg.Go(func() { s.videoOut.pacer.run(s.stop) })
 	s.wg.Go(func() { s.audioOut.run(s.stop) })
@@ -290,17 +293,31 @@ func (s *Session) Close() {
 	s.closed.Do(func() {
 		s.box.close()
 		close(s.stop)
-		s.cameras.drop()
-		s.microphones.drop()
-		s.speakers.drop()
+		s.dropDevices()
 		if s.looped != nil {
 			<-s.looped // it uses the connection
 			if err := s.pc.GracefulClose(); err != nil {
 				s.log.Debug("close connection", "err", err)
 			}
 		}
+		s.devices.Wait()
 		s.wg.Wait()
 	})
+}
+
+// LetGo closes the devices, and those that are set later, and returns when that is done: they are free for another
+// Session, while Close still has to take leave of the network.
+func (s *Session) LetGo() {
+	s.init()
+	s.dropDevices()
+	s.devices.Wait()
+}
+
+func (s *Session) dropDevices() {
+	s.letGo.Do(func() { close(s.letting) })
+	s.cameras.drop()
+	s.microphones.drop()
+	s.speakers.drop()
 }
 
 // emitLater posts an event for the loop to say; never blocks.
