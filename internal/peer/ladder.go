@@ -63,6 +63,8 @@ const (
 	hurryFor   = 400 * time.Millisecond // and when not even every picture can be encoded
 	costSmooth = 0.1
 
+	enough = 11 // times the need
+
 	leastForTime = 360  // lines; below it time is no longer in the pixels
 	upMargin     = 1.25 // the rate must be that much above a rung's need to go up to it
 )
@@ -119,6 +121,12 @@ func (l *ladder) interval() float64     { return float64(time.Second) / l.frames
 func (l *ladder) share() float64        { return float64(l.cost) / l.interval() }
 func (l *ladder) area(h int) float64    { g := float64(h) / float64(l.height()); return g * g }
 func (l *ladder) cool(t time.Time) bool { return l.cooled.IsZero() || t.Sub(l.cooled) > l.cooling }
+
+// mostBps is the bit rate beyond which the picture that is sent now gets no better to look at: more would only cost the
+// line and both processors. 1.3 Mbit/s for 360 lines in VP9, and 5 for 720.
+func (l *ladder) mostBps() int {
+	return enough * rung{l.height(), max(l.framesPerS(), 15)}.needBps(l.codec)
+}
 
 // rate takes the bit rate that pictures may use.
 func (l *ladder) rate(bps int, now time.Time) {

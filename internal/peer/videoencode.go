@@ -16,7 +16,7 @@ func (v *videoSender) encode(f *media.Frame) {
 	budget := v.budget()
 	v.ladder.source(v.lines(f), f.Text)
 	v.ladder.rate(budget, now)
-	v.enc.SetBitrate(budget)
+	v.enc.SetBitrate(min(budget, v.ladder.mostBps()))
 	v.enc.SetSpeed(v.ladder.effort())
 
 	sized := v.sized(f)
