@@ -51,7 +51,7 @@ Automation
   --verbose                  tell more on standard error
   call:   --wait             dial when the person is online
   answer: --from NAME        accept only this person; others are declined
-          --after TIME       let it ring so long before
+          --after TIME       let it ring so long before; without it, until the connection is prepared
           --once             end after one call
   window: --sign-in          sign in at once; --register makes the account if it is not there yet
           --call USER, --auto-answer, --from NAME, --duration TIME, --once (close after one call)

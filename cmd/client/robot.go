@@ -32,6 +32,7 @@ type robot struct {
 	connected bool
 	online    bool
 	others    string // id of the last call that somebody else rang with: how it ends is not our end
+	answers   string // id of the call to accept when its connection is prepared
 	timers    []*time.Timer
 }
 
@@ -66,6 +67,11 @@ func (r *robot) event(e app.Event) {
 		r.tell("It rings.")
 	case "incoming":
 		r.incoming(e)
+	case "prepared":
+		if e.CallID == r.answers {
+			r.answers = ""
+			r.app.Accept(r.o.media.camera != none)
+		}
 	case "connected":
 		r.connect(e)
 	case "notice":
@@ -88,14 +94,24 @@ func (r *robot) incoming(e app.Event) {
 		r.others = e.CallID
 		r.app.Decline()
 	case r.o.after > 0:
-		r.after(r.o.after, func(s app.Snapshot) {
-			if s.Call.ID == e.CallID {
-				r.app.Accept(r.o.media.camera != none)
-			}
-		})
+		r.acceptAfter(r.o.after, e.CallID)
+	case e.Early: // nobody answers at once: the connection that is made while it rings may stand first
+		r.answers = e.CallID
+		r.acceptAfter(preparedLimit, e.CallID)
 	default:
 		r.app.Accept(r.o.media.camera != none)
 	}
+}
+
+// preparedLimit is how long a robot waits for the connection that is made while it rings.
+const preparedLimit = 3 * time.Second
+
+func (r *robot) acceptAfter(d time.Duration, id string) {
+	r.after(d, func(s app.Snapshot) {
+		if s.Call.ID == id {
+			r.app.Accept(r.o.media.camera != none)
+		}
+	})
 }
 
 func (r *robot) connect(e app.Event) {

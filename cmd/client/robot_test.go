@@ -119,6 +119,22 @@ func TestRobotDialsOnce(t *testing.T) {
 	}
 }
 
+// A robot lets it ring until the connection that is made meanwhile stands.
+func TestRobotWaitsForAPreparedConnection(t *testing.T) {
+	r, p, _ := newRobot(options{command: "answer", autoAnswer: true, media: mediaOptions{camera: none}})
+	r.event(app.Event{Event: "incoming", User: "Bob", CallID: "c1", Early: true})
+	r.event(app.Event{Event: "prepared", User: "Bob", CallID: "another"})
+	if len(p.did) != 0 {
+		t.Fatalf("did not wait: %q", p.did)
+	}
+	r.event(app.Event{Event: "prepared", User: "Bob", CallID: "c1"})
+	r.event(app.Event{Event: "prepared", User: "Bob", CallID: "c1"})
+	r.stop()
+	if !slices.Equal(p.did, []string{"accept false"}) {
+		t.Errorf("did %q", p.did)
+	}
+}
+
 func TestRobotAnswers(t *testing.T) {
 	r, p, _ := newRobot(options{command: "answer", autoAnswer: true, from: "bob", once: true, media: mediaOptions{camera: none}})
 	r.event(app.Event{Event: "incoming", User: "mallory", CallID: "c1"})

@@ -277,7 +277,7 @@ func (a *App) gotInvite(e signal.Envelope, in signal.Invite) {
 	a.apply(call.GotInvite{ID: e.CallID, PeerID: from})
 	if fresh {
 		c.PeerVideo = in.Video
-		a.tellCall(Event{Event: "incoming", Video: in.Video})
+		a.tellCall(Event{Event: "incoming", Video: in.Video, Early: in.Early})
 	}
 }
 

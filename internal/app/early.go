@@ -131,6 +131,9 @@ func (a *App) gotHeld(k *connection, e MediaEvent) bool {
 		a.close(k)
 	case MediaStats:
 	default:
+		if _, up := e.(MediaUp); up {
+			a.tellCall(Event{Event: "prepared"})
+		}
 		if len(k.news) < maxNews {
 			k.news = append(k.news, e)
 		}

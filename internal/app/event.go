@@ -8,8 +8,8 @@ import (
 )
 
 // Event is one line of what the client does, for scripts and tests: `visavis … --events FILE`. The names in Event are
-// signed-in, sign-in-failed, online, offline, dialing, incoming, ringing, accepted, connected, reconnecting, first-remote-frame,
-// first-remote-audio, stats, ended, notice.
+// signed-in, sign-in-failed, online, offline, dialing, incoming, ringing, prepared, accepted, connected, reconnecting,
+// first-remote-frame, first-remote-audio, stats, ended, notice. Prepared: a connection that was made while it rings stands.
 type Event struct {
 	Time    time.Time        `json:"time"`
 	Event   string           `json:"event"`
@@ -18,6 +18,7 @@ type Event struct {
 	Reason  signal.EndReason `json:"reason,omitempty"` // ended
 	Text    string           `json:"text,omitempty"`   // for people: notice, offline, sign-in-failed, ended
 	Video   bool             `json:"video,omitempty"`  // incoming, accepted: the other means to send a picture
+	Early   bool             `json:"early,omitempty"`  // incoming: a connection is made while it rings; prepared says when it stands
 	Path    signal.Path      `json:"path,omitempty"`   // connected, stats
 	Width   int              `json:"width,omitempty"`  // first-remote-frame, in pixels
 	Height  int              `json:"height,omitempty"`
