@@ -55,6 +55,7 @@ func TestLongStandstillLeavesOut(t *testing.T) {
 // A blackout loses packets instead: it becomes soft noise, and after it the delay is as before.
 func TestBlackout(t *testing.T) {
 	s := newSim()
+	s.keep = true
 	s.delay = func(n int) time.Duration {
 		if at := s.sent(n); at > 10*time.Second && at < 15*time.Second {
 			return -1
