@@ -19,7 +19,7 @@ type Processor interface {
 	// neither blocks nor allocates. One goroutine at a time.
 	Far(block []int16, at time.Time)
 	// Near improves in place a block whose first sample was captured then. What comes out is Delay later than what went
-	// in. One goroutine at a time, which also may call the rest.
+	// in. One goroutine at a time; any may call the rest, meanwhile too.
 	Near(block []int16, at time.Time)
 	// Set changes the switches; it takes effect with the next block.
 	Set(Options)

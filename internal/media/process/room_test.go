@@ -77,13 +77,24 @@ func at(x []float32, pos float64) float64 {
 	if frac == 0 {
 		return float64(x[i])
 	}
-	v := 0.0
+	// sin(pi(frac-k)) and the window's cosine by the sums of angles: made-up rooms are most of these tests' time.
+	sin, v := math.Sin(math.Pi*frac)/math.Pi, 0.0
+	s, c := math.Sincos(math.Pi * frac / 16.5)
 	for k := -15; k <= 16; k++ {
-		d := frac - float64(k)
-		v += float64(x[i+k]) * math.Sin(math.Pi*d) / (math.Pi * d) * (0.5 + 0.5*math.Cos(math.Pi*d/16.5))
+		turn := hann[k+15]
+		v += float64(x[i+k]) * sin / (frac - float64(k)) * (0.5 + 0.5*(c*turn[0]+s*turn[1]))
+		sin = -sin
 	}
-	return v
+	return -v // k began odd
 }
+
+// hann is the cosine and sine of how far each tap of at is turned.
+var hann = func() (t [32][2]float64) {
+	for k := range t {
+		t[k][1], t[k][0] = math.Sincos(math.Pi * float64(k-15) / 16.5)
+	}
+	return t
+}()
 
 // convolve uses the filter's own arithmetic with fixed taps.
 func convolve(x []float32, h []float64) []float32 {
