@@ -335,8 +335,6 @@ func TestChaosKeepsReferences(t *testing.T) {
 }
 
 func FuzzAssembler(f *testing.F) {
-	f.Add([]byte{0, 1, 0x90, 0x80, 0x80, 0x01, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0}, uint16(1), true)
-	f.Add([]byte{3, 9, 0x8b, 0x81, 0x02, 0x18, 0, 16, 0, 16, 1, 0x14, 1, 0x82, 0x49, 0x83, 0x42}, uint16(65535), false)
 	f.Add([]byte{255, 200, 0xff, 0xff, 0xff}, uint16(0), true)
 	f.Fuzz(func(t *testing.T, data []byte, sequence uint16, vp8 bool) {
 		var a assembler

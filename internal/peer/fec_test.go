@@ -216,10 +216,10 @@ func TestLossyLineLearnsBursts(t *testing.T) {
 // What comes as parity is bounded whatever it says, and never makes a packet that the receiver cannot have been sent.
 func FuzzMender(f *testing.F) {
 	good := parity{base: 65534, count: 3, total: 2, index: 0, shard: make([]byte, 30)}.append(nil)
-	f.Add(good, []byte{1, 2, 3}, uint16(65534))
-	f.Add([]byte{0, 0, 255, 0xff}, []byte{}, uint16(0))
-	f.Add([]byte{0, 1, 1, 0x10, 0, 2, payloadVP9, 0, 0, 0, 1, 0, 0, 7}, []byte{9}, uint16(3))
-	f.Add(append([]byte{0, 1, 2, 0x21}, bytes.Repeat([]byte{0xff}, 40)...), bytes.Repeat([]byte{1}, 90), uint16(1))
+	f.Add(append([]byte{byte(len(good))}, good...), []byte{1, 2, 3}, uint16(65534))
+	f.Add([]byte{4, 0, 0, 255, 0xff}, []byte{}, uint16(0))
+	f.Add([]byte{14, 0, 1, 1, 0x10, 0, 2, payloadVP9, 0, 0, 0, 1, 0, 0, 7}, []byte{9}, uint16(3))
+	f.Add(append([]byte{44, 0, 1, 2, 0x21}, bytes.Repeat([]byte{0xff}, 40)...), bytes.Repeat([]byte{1}, 90), uint16(1))
 	f.Fuzz(func(t *testing.T, wire, payload []byte, sequence uint16) {
 		m := mender{codec: func(pt uint8) codec {
 			if pt == payloadVP9 {
@@ -236,12 +236,12 @@ func FuzzMender(f *testing.F) {
 		}
 		for i := range uint16(6) {
 			check(m.gotPacket(received{sequence: sequence + i*i, codec: codecVP9, payload: payload}))
-			for len(wire) >= 4 {
-				n := min(len(wire), 4+int(wire[3])%64)
-				if p, ok := parseParity(uint16(wire[0])<<8|uint16(wire[1]), bytes.Clone(wire[2:n])); ok {
+			for len(wire) > 2 { // a length of one byte before each
+				n := max(min(len(wire)-1, int(wire[0])), 2)
+				if p, ok := parseParity(uint16(wire[1])<<8|uint16(wire[2]), bytes.Clone(wire[3:1+n])); ok {
 					check(m.gotParity(p, time.Unix(1, 0)))
 				}
-				wire = wire[n:]
+				wire = wire[1+n:]
 			}
 		}
 		if len(m.runs) > mendRuns {
