@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ type feedbackWriter struct {
 	got         []gotPacket // not yet told
 	bytes       int         // of these
 	told        time.Time
+	bps, lately float64 // rate before that
 }
 
 type gotPacket struct {
@@ -36,6 +38,7 @@ const (
 	feedbackMostGot = 400  // received ones: it must fit a packet
 	quickAboveBps   = 500_000
 	slowBelowBps    = 100_000
+	rateSpan        = 500 * time.Millisecond
 	smallDeltaMost  = 255 * rtcp.TypeTCCDeltaScaleFactor
 )
 
@@ -54,23 +57,36 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 	f.bytes += size
 }
 
-// every is how long to wait before the next take.
+// every is how long to wait before the next take. Who suddenly sends little, for longer than between two pictures, may
+// have a full window because feedback was lost: there must not be less of it just then.
 func (f *feedbackWriter) every(now time.Time) time.Duration {
-	passed := now.Sub(f.told).Seconds()
-	if f.told.IsZero() || passed <= 0 {
+	bps, lately := f.rate(now)
+	switch {
+	case f.told.IsZero():
 		return feedbackUsual
-	}
-	switch bps := float64(f.bytes*8) / passed; {
 	case bps > quickAboveBps:
 		return feedbackQuick
-	case bps < slowBelowBps:
-		return feedbackSlow
+	case bps >= slowBelowBps:
+		return feedbackUsual
+	case f.bps < slowBelowBps && lately > quickAboveBps:
+		return feedbackQuick
 	}
-	return feedbackUsual
+	return feedbackSlow
+}
+
+// rate is that since the last take, and of the last half second or so.
+func (f *feedbackWriter) rate(now time.Time) (bps, lately float64) {
+	passed := now.Sub(f.told).Seconds()
+	if f.told.IsZero() || passed <= 0 {
+		return f.bps, f.lately
+	}
+	bps = float64(f.bytes*8) / passed
+	return bps, bps + (f.lately-bps)*math.Exp(-passed/rateSpan.Seconds())
 }
 
 // take gives the feedback about all that came since the last time.
 func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
+	f.bps, f.lately = f.rate(now)
 	f.told, f.bytes = now, 0
 	if len(f.got) == 0 {
 		return nil

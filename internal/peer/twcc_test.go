@@ -132,6 +132,28 @@ func TestFeedbackRhythm(t *testing.T) {
 	}
 }
 
+// A sender whose window is full because feedback was lost sends nearly nothing: there must not be less of it then.
+func TestFeedbackStaysQuickWhenTheSenderStalls(t *testing.T) {
+	f, now := newFeedbackWriter(5), time.Unix(100, 0)
+	number := uint16(0)
+	receive := func(d time.Duration, size int) { // in takes of 25 ms
+		for end := now.Add(d); now.Before(end); f.take(now) {
+			now = now.Add(feedbackQuick)
+			f.add(number, size, now)
+			number++
+		}
+	}
+	receive(2*time.Second, 2_000_000/8/40)
+	receive(300*time.Millisecond, 50_000/8/40)
+	if d := f.every(now); d != feedbackQuick {
+		t.Errorf("%v soon after the stall", d)
+	}
+	receive(3*time.Second, 50_000/8/40)
+	if d := f.every(now); d != feedbackSlow {
+		t.Errorf("%v long after", d)
+	}
+}
+
 // Our reader of one number and pion's of whole headers must agree on anything.
 func FuzzTransportNumber(f *testing.F) {
 	for _, profile := range []uint16{0xbede, 0x1000} {
