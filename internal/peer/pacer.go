@@ -76,6 +76,7 @@ const (
 	soundQueue  = 16 // packets; only a stuck network fills it
 	repairQueue = 256
 	fecQueue    = 256
+	quietMost   = 200 * time.Millisecond
 	aliveEvery  = 100 * time.Millisecond // a packet leaves so often although the window is full: it may be feedback that got lost
 )
 
@@ -282,7 +283,21 @@ func (p *pacer) pop(now time.Time) (kind pacedKind, next pacedPacket, repair res
 	if p.roomLocked() {
 		signal(p.spare)
 	}
+	if quiet, may := p.quietLocked(now); may && quiet == 0 {
+		return kindPadding, next, resendRequest{pad: 1}, 0
+	} else if may && (wait == 0 || quiet < wait) {
+		wait = quiet
+	}
 	return kindNone, next, repair, wait
+}
+
+// quietLocked says how long nothing more may be silent. On a line too slow for pictures, and without any sound, there
+// would be no feedback to learn from that the line is better.
+func (p *pacer) quietLocked(now time.Time) (left time.Duration, may bool) {
+	if p.wire == nil || p.noPadding || p.lastSent.IsZero() || p.rate.Load() >= resumeFromBps {
+		return 0, false
+	}
+	return max(quietMost-now.Sub(p.lastSent), 0), true
 }
 
 func (p *pacer) burstLocked() time.Duration {

@@ -14,6 +14,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"visavis.example/internal/media"
 )
 
 // simLine is one direction of a made-up network: a rate with a drop-tail queue, a delay, jitter and loss.
@@ -93,7 +95,10 @@ type simulator struct {
 	schedule   func(s *simulator, at time.Duration)
 	encoderBps float64 // at most; 0: the target
 	noSound    bool
+	silence    bool // as Opus sends it: a few bytes now and then
+	narrowed   bool // the sound follows the target
 	rtxOff     bool
+	pauses     bool // no pictures on a line that is too slow, as the video sender does
 
 	wire  *wire
 	video interceptor.RTPWriter
@@ -104,6 +109,7 @@ type simulator struct {
 	events   []simEvent
 	target   int
 	extra    int
+	pause    pause
 	seq      [2]uint16
 	wantKey  bool
 	pending  *simFrame // waits for room
@@ -288,7 +294,17 @@ func (s *simulator) show() {
 }
 
 func (s *simulator) encode() {
-	if s.pending == nil || !s.pacer.room() {
+	if s.pending == nil {
+		return
+	}
+	if s.pauses && s.pause.target(s.target, s.now) {
+		s.wantKey = s.wantKey || !s.pause.on
+	}
+	if s.pause.on {
+		s.pending = nil
+		return
+	}
+	if !s.pacer.room() {
 		return
 	}
 	f := s.pending
@@ -319,6 +335,18 @@ func (s *simulator) encode() {
 	s.after(5*time.Millisecond, func() { s.pacer.put(uint32(number*3000), payloads, pictureMeta{number: number, key: f.key}) })
 }
 
+func (s *simulator) soundPacket() (every time.Duration, size int) {
+	switch {
+	case s.silence:
+		return 400 * time.Millisecond, 3
+	case s.narrowed:
+		p := planSound(soundLine{targetBps: s.target}, false)
+		every = time.Duration(p.frame) * time.Second / media.SampleRate
+		return every, int(every.Seconds() * float64(p.bitrateBps) / 8)
+	}
+	return 20 * time.Millisecond, 80
+}
+
 func (s *simulator) run(d time.Duration) {
 	const step = 500 * time.Microsecond
 	nextFrame, nextSound, nextFeedback, nextMark := s.now, s.now, s.now, s.now
@@ -340,8 +368,9 @@ func (s *simulator) run(d time.Duration) {
 			s.frames = append(s.frames, s.pending)
 		}
 		if !s.now.Before(nextSound) && !s.noSound {
-			nextSound = nextSound.Add(20 * time.Millisecond)
-			s.pacer.putSound(0, false, 0, make([]byte, 80))
+			every, size := s.soundPacket()
+			nextSound = nextSound.Add(every)
+			s.pacer.putSound(0, false, 0, make([]byte, size))
 			woken = true
 		}
 		if !s.now.Before(nextFeedback) {
