@@ -28,10 +28,10 @@ const (
 	maxShowDelay = 250 * time.Millisecond
 	maxPause     = 10 * time.Second // between pictures; a longer one may be a jump of the sender's clock
 
-	plainQuantile = 0.95
+	plainQuantile = 0.90
 	allQuantile   = 0.85
-	delayDown     = 1500 * time.Microsecond // a picture: 5 % faster is not seen
-	together      = 3 * time.Millisecond    // pictures that come within this were held up by the same thing
+	delayDown     = 3 * time.Millisecond // a picture: 10 % faster is not seen
+	together      = 3 * time.Millisecond // pictures that come within this were held up by the same thing
 )
 
 // show gives when to show a picture that was complete at now; mended says that it had to be asked for again.

@@ -9,7 +9,7 @@ const (
 	bucket   = rate / 400 // samples: 2.5 ms
 	buckets  = 240        // 600 ms; later ones count as that
 	interval = 300 * time.Millisecond
-	forget   = 0.95 // an interval: half is forgotten after 4 s
+	forget   = 0.92 // an interval: half is forgotten after 2.5 s
 	covered  = 0.92 // so many intervals are to have no packet that is too late
 	window   = 2 * time.Second
 	stepUp   = rate / 50 // a path that became slower by so much is a new path
