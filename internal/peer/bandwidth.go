@@ -54,6 +54,14 @@ func (b *bandwidth) set(bps int) {
 
 func (b *bandwidth) target() int { return int(b.now.Load()) }
 
+// repairLoss is how likely a repair is lost, 0 to 1. Repairs go in rows: where losses come in rows, so do theirs.
+func (b *bandwidth) repairLoss() float64 {
+	if loss, again := b.line.odds(); loss > 0.01 && again > 0.5 {
+		return again
+	}
+	return b.loss()
+}
+
 // loss is the share of what we sent that did not arrive, 0 to 1.
 func (b *bandwidth) loss() float64 { return float64(b.lost.Load()) / 1e6 }
 

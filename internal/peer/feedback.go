@@ -67,7 +67,7 @@ func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
 		s.bandwidth.gotFeedback(p, now)
 	case *rtcp.TransportLayerNack:
 		s.asked.gotNACK(s, p.MediaSSRC)
-		s.wire.gotNACK(p, now, s.rtt.load(), s.bandwidth.target(), s.bandwidth.loss())
+		s.wire.gotNACK(p, now, s.rtt.load(), s.bandwidth.target(), s.bandwidth.repairLoss())
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == s.videoOut.track.source() {
 			s.asked.pli.Add(1)
