@@ -129,8 +129,9 @@ func (e *estimator) afterDark(now time.Time) {
 	e.prober.next, e.prober.active = now.Add(probeSettle), false
 }
 
-// pathChanged begins anew on another path, from what the old one carried.
+// pathChanged begins anew on another path, with what nearly every line carries: the old one tells nothing about it.
 func (e *estimator) pathChanged(now time.Time) {
+	e.target = min(e.target, startTargetBps)
 	e.delay, e.roundTrip = queueMeter{}, minimum{}
 	e.train.forget()
 	e.losses.forget()

@@ -189,7 +189,7 @@ func TestEarlyMediaWaits(t *testing.T) {
 	a, b, _ := heldPair(t, udp)
 	eventually(t, "connected while it rings", func() bool { return ready(a) && ready(b) })
 	b.Release()
-	eventually(t, "b sends", func() bool { return b.videoOut.count.frames.Load() > 5 })
+	eventually(t, "b sends", func() bool { return b.videoOut.count.frames.Load() > 2 }) // no feedback comes yet, so not many
 	if has[FirstVideo](a) || a.eye.present.Load() > 0 || a.videoOut.count.frames.Load() > 0 {
 		t.Error("a shows or sends something before it knows of the accept")
 	}

@@ -107,7 +107,7 @@ func defaultCodecs() []string {
 }
 
 const (
-	startTargetBps = 800_000
+	startTargetBps = 300_000
 	minTargetBps   = floorBps
 	defaultMaxBps  = 2_500_000
 )

@@ -15,7 +15,7 @@ func (v *videoSender) encode(f *media.Frame) {
 	now := time.Now()
 	budget := v.budget()
 	v.ladder.source(v.lines(f), f.Text)
-	v.ladder.rate(budget, now)
+	v.ladder.rate(v.believed(budget, now), now)
 	v.enc.SetBitrate(min(budget, v.ladder.mostBps()))
 	v.enc.SetSpeed(v.ladder.effort())
 
@@ -80,6 +80,23 @@ func (v *videoSender) encode(f *media.Frame) {
 	payloads := v.cut.cut(v.encCodec, packet, described{isKey, sized.Width, sized.Height, v.flexible, next.back})
 	v.pacer.put(rtpTime, payloads, pictureMeta{f.Number, isKey, sized.Width, sized.Height})
 }
+
+// believed is the rate that the size is chosen by. The estimate begins low, for narrow lines, and knows more within a
+// second: a size that would be right for the low one only would cost another encoder and a key frame then.
+func (v *videoSender) believed(budget int, now time.Time) int {
+	if v.began.IsZero() {
+		v.began = now
+	}
+	if now.Sub(v.began) < untriedFor {
+		return max(budget, untriedBps)
+	}
+	return budget
+}
+
+const (
+	untriedFor = 1500 * time.Millisecond
+	untriedBps = 500_000 // 720 lines in VP9
+)
 
 // sayLadder traces what the ladder changed.
 func (v *videoSender) sayLadder(budget int, now time.Time) {

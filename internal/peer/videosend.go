@@ -54,6 +54,7 @@ type videoSender struct {
 	rtpStart   uint32
 	thin       thinner
 	pause      pause
+	began      time.Time // of sending
 	lastPTS    int64
 	encoderPTS int64 // what the encoder is told
 	warned     bool  // an error was logged: the rest of its kind is not
