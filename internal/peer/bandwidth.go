@@ -23,6 +23,7 @@ type bandwidth struct {
 	extra    extraMeter
 	debt     repairDebt
 	precise  bool // transport-wide feedback comes: reports are not needed
+	unheard  unheard
 	arrivals []arrival
 	now      atomic.Int64
 	lost     atomic.Uint64 // share of the last second, in millionths
@@ -80,6 +81,9 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 		return
 	}
 	b.line.saw(b.arrivals)
+	if !b.precise && b.unheard.late(now) {
+		b.e.set(0.75*b.e.target, "feedback comes at last") // a queue that stands would pass for the path's own delay
+	}
 	b.precise = true
 	b.extra.take(b.wire.extra.Load(), now)
 	b.e.prober.able = b.wire.canPad()
@@ -108,19 +112,6 @@ func lostVideo(list []arrival) bool {
 		}
 	}
 	return false
-}
-
-func (b *bandwidth) gotLoss(fraction float64, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.precise {
-		return
-	}
-	b.pacer.window.Store(0) // nobody will tell what arrived
-	b.set(b.e.reportedLoss(fraction))
-	b.lost.Store(uint64(b.e.lossFraction(now) * 1e6))
-	signal(b.pacer.wake)
-	b.tell(now)
 }
 
 // figures are for the statistics.

@@ -94,16 +94,16 @@ func (s *Session) gotRTCP(p rtcp.Packet, now time.Time) {
 
 func (s *Session) gotReports(reports []rtcp.ReceptionReport, now time.Time) {
 	for _, r := range reports {
-		fraction := float64(r.FractionLost) / 256
+		rtt, ok := roundTrip(r, now)
 		switch r.SSRC {
 		case s.audioOut.track.source():
-			s.audioOut.gotLoss(fraction)
+			s.audioOut.gotLoss(float64(r.FractionLost) / 256)
 		case s.videoOut.track.source():
-			s.bandwidth.gotLoss(fraction, now)
+			s.bandwidth.gotReport(r, rtt, now)
 		default:
 			continue
 		}
-		if rtt, ok := roundTrip(r, now); ok {
+		if ok {
 			s.gotRTT(rtt)
 		}
 	}
@@ -116,7 +116,10 @@ func roundTrip(r rtcp.ReceptionReport, now time.Time) (time.Duration, bool) {
 	}
 	d := int32(ntpMiddle(now) - r.LastSenderReport - r.Delay)
 	rtt := time.Duration(d) * time.Second / 65536
-	return max(rtt, 0), rtt > -50*time.Millisecond && rtt < 10*time.Second
+	if rtt <= -50*time.Millisecond || rtt >= 10*time.Second {
+		return 0, false
+	}
+	return max(rtt, 0), true
 }
 
 // ntpMiddle gives the middle 32 bits of NTP time: seconds and their 1/65536th.

@@ -66,8 +66,25 @@ type hostile struct {
 	random       *rand.Rand
 }
 
-// newHostile connects to a session that sends a picture and a sound of its own.
+// newHostile connects to a session that sends a picture and a sound of its own, and says what of these arrives.
 func newHostile(t *testing.T) *hostile {
+	t.Helper()
+	feedback, err := twcc.NewSenderInterceptor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := &interceptor.Registry{}
+	registry.Add(feedback)
+	return newHostileWith(t, registry)
+}
+
+// newSilent does as newHostile, and never says what arrives.
+func newSilent(t *testing.T) *hostile {
+	t.Helper()
+	return newHostileWith(t, &interceptor.Registry{})
+}
+
+func newHostileWith(t *testing.T, registry *interceptor.Registry) *hostile {
 	t.Helper()
 	m, err := mediaEngine([]codec{codecVP8, codecVP9})
 	if err != nil {
@@ -75,12 +92,6 @@ func newHostile(t *testing.T) *hostile {
 	}
 	se := webrtc.SettingEngine{}
 	se.SetIncludeLoopbackCandidate(true)
-	feedback, err := twcc.NewSenderInterceptor() // without it, the victim would stop sending
-	if err != nil {
-		t.Fatal(err)
-	}
-	registry := &interceptor.Registry{}
-	registry.Add(feedback)
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(se), webrtc.WithInterceptorRegistry(registry)).
 		NewPeerConnection(webrtc.Configuration{})
 	if err != nil {

@@ -98,6 +98,8 @@ type simulator struct {
 	silence    bool // as Opus sends it: a few bytes now and then
 	narrowed   bool // the sound follows the target
 	rtxOff     bool
+	deaf       bool // no transport-wide feedback comes
+	reports    bool // but receiver reports do
 	pauses     bool // no pictures on a line that is too slow, as the video sender does
 
 	wire  *wire
@@ -117,7 +119,8 @@ type simulator struct {
 	frames   []*simFrame
 	bySeq    map[uint16]*simFrame
 	recorder *feedbackWriter
-	shown    int // index of the next frame to show
+	received struct{ highest, told, count, before uint32 } // of the pictures' stream
+	shown    int                                           // index of the next frame to show
 	broken   bool
 	asked    time.Time
 	shows    []time.Time
@@ -224,6 +227,10 @@ func (s *simulator) leaves(h *rtp.Header, payload []byte, _ interceptor.Attribut
 		case ssrc == 3:
 			s.soundLag = append(s.soundLag, s.now.Sub(sent))
 		case !padding:
+			if ssrc == 1 {
+				s.received.highest = max(s.received.highest, uint32(seq)) // no test lasts until it wraps
+				s.received.count++
+			}
 			s.gotVideo(seq)
 		}
 	})
@@ -349,7 +356,7 @@ func (s *simulator) soundPacket() (every time.Duration, size int) {
 
 func (s *simulator) run(d time.Duration) {
 	const step = 500 * time.Microsecond
-	nextFrame, nextSound, nextFeedback, nextMark := s.now, s.now, s.now, s.now
+	nextFrame, nextSound, nextFeedback, nextMark, nextSecond := s.now, s.now, s.now, s.now, s.now.Add(time.Second)
 	var due time.Time
 	for end := s.now.Add(d); s.now.Before(end); s.now = s.now.Add(step) {
 		if s.schedule != nil {
@@ -381,6 +388,13 @@ func (s *simulator) run(d time.Duration) {
 			nextMark = nextMark.Add(100 * time.Millisecond)
 			s.curve = append(s.curve, s.target)
 		}
+		if !s.now.Before(nextSecond) {
+			nextSecond = nextSecond.Add(time.Second)
+			s.b.second(!s.there.dead && !s.back.dead, s.now)
+			if s.reports && s.received.count > 0 {
+				s.receiverReport()
+			}
+		}
 		s.encode()
 		if woken || due.IsZero() || !s.now.Before(due) {
 			wait := s.pacer.step(s.now)
@@ -392,9 +406,25 @@ func (s *simulator) run(d time.Duration) {
 
 func (s *simulator) report() {
 	for _, p := range s.recorder.take(s.now) {
+		if s.deaf {
+			continue
+		}
 		if out, ok := s.back.pass(80, s.now, s.rand); ok {
 			s.at(out, func() { s.b.gotFeedback(p, s.now) })
 		}
+	}
+}
+
+// receiverReport tells the round trip of a sender report that would have left now.
+func (s *simulator) receiverReport() {
+	r := rtcp.ReceptionReport{SSRC: 1, LastSequenceNumber: s.received.highest}
+	if expected := s.received.highest - s.received.told; expected > s.received.count-s.received.before {
+		r.FractionLost = uint8(256 * (expected - (s.received.count - s.received.before)) / expected)
+	}
+	s.received.told, s.received.before = s.received.highest, s.received.count
+	rtt := s.there.delay + s.back.delay + max(s.there.busy.Sub(s.now), 0)
+	if out, ok := s.back.pass(80, s.now, s.rand); ok {
+		s.at(out, func() { s.b.gotReport(r, rtt, s.now) })
 	}
 }
 
