@@ -28,6 +28,7 @@ type estimator struct {
 	roundTrip minimum // with the wait for feedback
 	every     time.Duration
 	heard     time.Time
+	pathSince time.Time // media takes the present path; zero: always
 	queued    time.Duration
 
 	delay  queueMeter
@@ -77,6 +78,12 @@ func (e *estimator) feedback(list []arrival, now time.Time) int {
 	e.dark = e.listen(list, now)
 	var newest time.Time
 	for _, a := range list {
+		if a.sent.Before(e.pathSince) { // by the path that was left
+			if !a.lost {
+				e.got.add(a.size, a.received)
+			}
+			continue
+		}
 		if sent, got, ok := e.prober.take(a, e.judge.always > 0.03, now); ok {
 			e.probed(sent, got, now)
 		}
@@ -132,6 +139,7 @@ func (e *estimator) afterDark(now time.Time) {
 // pathChanged begins anew on another path, with what nearly every line carries: the old one tells nothing about it.
 func (e *estimator) pathChanged(now time.Time) {
 	e.target = min(e.target, startTargetBps)
+	e.pathSince = now
 	e.delay, e.roundTrip = queueMeter{}, minimum{}
 	e.train.forget()
 	e.losses.forget()

@@ -164,6 +164,9 @@ func TestHeldSessionsConnectAndTellNothing(t *testing.T) {
 	if a.eye.bad > 0 || has[Disconnected](a) || has[Disconnected](b) {
 		t.Errorf("the move was seen: %d bad pictures", a.eye.bad)
 	}
+	if !remeasured(a) || !remeasured(b) {
+		t.Error("the direct path is taken for the relayed one")
+	}
 	seen := b.eye.present.Load()
 	eventually(t, "pictures go on", func() bool { return b.eye.present.Load() > seen+20 })
 }

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +26,7 @@ type talk struct {
 	theirs     []Candidate // that the other told; as many as candidates
 	up         bool        // Connected was said and nothing else since
 	relay      bool
+	path       string // the last that media took
 	wasUp      bool
 	over       bool         // Failed was said
 	offered    bool         // our offer waits for its answer
@@ -305,8 +308,15 @@ func (s *Session) connectionChanged() {
 	}
 }
 
-// pathChanged says when media has moved between a direct path and a relay.
+// pathChanged says when media has moved between a direct path and a relay, and has the line measured anew on any other
+// path.
 func (s *Session) pathChanged() {
+	if path := s.path(); path != "" && path != s.talk.path {
+		if s.talk.path != "" {
+			s.bandwidth.pathChanged(time.Now())
+		}
+		s.talk.path = path
+	}
 	if relay := s.relayed(); s.talk.up && relay != s.talk.relay {
 		s.talk.relay = relay
 		s.emit(Connected{relay})
@@ -321,6 +331,19 @@ func (s *Session) setOpen(open bool) {
 func (s *Session) noPath() bool {
 	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
 	return err != nil || pair == nil
+}
+
+// path names the two ends that media goes between; empty: there are none. The kind of a candidate says nothing: a
+// reflexive one is often the same address.
+func (s *Session) path() string {
+	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return ""
+	}
+	end := func(c *webrtc.ICECandidate) string {
+		return c.Protocol.String() + net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port)))
+	}
+	return end(pair.Local) + " " + end(pair.Remote)
 }
 
 // relayed says whether media goes through a relay at either end.

@@ -161,6 +161,9 @@ func TestNetworkChange(t *testing.T) {
 			a, b := newPair(t, func(s *Session) { s.IncludeLoopback = false }, pair...)
 			call(t, a, b)
 			flows(t, a, b)
+			if remeasured(a) || remeasured(b) {
+				t.Error("there was one path only")
+			}
 			moved := map[string]*party{"offerer": a, "answerer": b}[mover]
 
 			moved.NetworkChanged(false) // of something else: nothing happens
@@ -175,6 +178,9 @@ func TestNetworkChange(t *testing.T) {
 			a.eye.again()
 			b.eye.again()
 			flows(t, a, b)
+			if !remeasured(a) || !remeasured(b) {
+				t.Error("the new path is taken for the old one")
+			}
 			if n := offers(a); n != 2 {
 				t.Errorf("%d offers", n)
 			}
