@@ -136,7 +136,7 @@ func TestLineWithoutFeedback(t *testing.T) {
 	s := newSimulator(t)
 	s.back.loss = 0.5
 	s.over(5 * time.Second)
-	s.over(20*time.Second).check(t, "half of the feedback", 28, 60, 150, 550)
+	s.over(20*time.Second).check(t, "half of the feedback", 28, 60, 150, 350)
 	s.back.dead = true
 	before := s.wire.log.sent
 	s.over(3 * time.Second)
