@@ -45,8 +45,8 @@ const (
 	calmQueue    = 15 * time.Millisecond
 	overFor      = 40 * time.Millisecond
 	drainFor     = 1500 * time.Millisecond // the longest; what is still there then is the path's own delay
-	fullShare    = 0.94                    // of a full line's rate is used at once,
-	nearShare    = 0.97                    // and this much at most, as long as that is fresh news
+	fullShare    = 0.90                    // of a full line's rate is used at once,
+	nearShare    = 0.91                    // and this much at most, as long as that is fresh news
 	freshFull    = 7 * time.Second
 	fastGrowth   = 1.5  // a second, far from any known limit
 	slowGrowth   = 1.03 // a second, near it
