@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -216,11 +217,12 @@ func (p *Page) Click(ctx context.Context, id string) error {
 	return p.run(ctx, "click "+id, chromedp.Click(testid(id), chromedp.ByQuery, chromedp.NodeVisible))
 }
 
-// Type replaces the content of the element.
+// Type replaces the content of the element. Not by chromedp's SendKeys: that reads a node's attributes while chromedp
+// itself may be writing them, which the race detector reports.
 func (p *Page) Type(ctx context.Context, id, text string) error {
+	mark := fmt.Sprintf("(e => { e.focus(); e.select(); })(document.querySelector(%s))", js(testid(id)))
 	return p.run(ctx, "type into "+id,
-		chromedp.WaitVisible(testid(id), chromedp.ByQuery), chromedp.Clear(testid(id), chromedp.ByQuery),
-		chromedp.SendKeys(testid(id), text, chromedp.ByQuery))
+		chromedp.WaitVisible(testid(id), chromedp.ByQuery), chromedp.Evaluate(mark, nil), input.InsertText(text))
 }
 
 // Visible waits until the element is visible.
