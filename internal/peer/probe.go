@@ -21,7 +21,6 @@ type prober struct {
 	interval time.Duration
 	tries    int
 	started  time.Time
-	padding  int64
 }
 
 // cluster is one probe: so much, that fast.
