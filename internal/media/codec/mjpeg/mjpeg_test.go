@@ -262,6 +262,7 @@ func FuzzDecode(f *testing.F) {
 func BenchmarkDecode422_720p(b *testing.B) {
 	benchmark(b, sampled(b, "1280", "720,noise=alls=14", "yuvj422p"))
 }
+
 func BenchmarkDecode420_720p(b *testing.B) {
 	benchmark(b, sampled(b, "1280", "720,noise=alls=14", "yuvj420p"))
 }
