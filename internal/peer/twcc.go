@@ -134,7 +134,7 @@ func (f *feedbackWriter) packet(base int64, received []gotPacket) *rtcp.Transpor
 		}
 		delta := (r.at.Microseconds() - clock) / rtcp.TypeTCCDeltaScaleFactor * rtcp.TypeTCCDeltaScaleFactor
 		clock += delta
-		symbol := uint16(rtcp.TypeTCCPacketReceivedSmallDelta)
+		symbol := rtcp.TypeTCCPacketReceivedSmallDelta
 		size++
 		if delta < 0 || delta > smallDeltaMost {
 			symbol = rtcp.TypeTCCPacketReceivedLargeDelta
