@@ -128,14 +128,14 @@ func (o *ours) readEvents(w *witness) {
 // listen joins the recorded and the spoken sound with the trace's clocks.
 func (o *ours) listen(w *witness, s clocks) error {
 	if len(s.mic) > 1 {
-		pcm, err := readSound(o.Sound)
+		pcm, err := testkit.Samples(o.Sound)
 		if err != nil {
 			return err
 		}
 		w.Said = loudnessOf(pcm, s.mic, true)
 	}
 	if len(s.speaker) > 1 {
-		pcm, err := readSound(o.path("heard.wav"))
+		pcm, err := testkit.Samples(o.path("heard.wav"))
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
-	"io"
 	"math"
 	"sort"
 
 	"visavis.example/internal/media"
-	"visavis.example/internal/media/wav"
 )
 
 // Loudness is compared in steps of 5 ms: fine enough for a delay to three milliseconds by interpolation, and unmoved by
@@ -140,24 +137,4 @@ func peak(v []float64, i int) float64 {
 		return 0.5 * (a - c) / d
 	}
 	return 0
-}
-
-func readSound(path string) ([]int16, error) {
-	r, err := wav.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	var all []int16
-	buf := make([]int16, media.SampleRate)
-	for {
-		n, err := r.Read(buf)
-		all = append(all, buf[:n]...)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
 }

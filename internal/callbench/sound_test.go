@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"visavis.example/internal/media"
+	"visavis.example/internal/testkit"
 )
 
 func TestAnchors(t *testing.T) {
@@ -57,7 +58,7 @@ func TestSpeech(t *testing.T) {
 	if err := writeSpeech(path, 1); err != nil {
 		t.Fatal(err)
 	}
-	pcm, err := readSound(path)
+	pcm, err := testkit.Samples(path)
 	if err != nil || len(pcm) != speechSeconds*media.SampleRate {
 		t.Fatalf("%d samples: %v", len(pcm), err)
 	}

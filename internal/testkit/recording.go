@@ -70,7 +70,8 @@ func (s Seen) Foreign(id uint8) int {
 	return n
 }
 
-func samples(path string) ([]int16, error) {
+// Samples gives all of a wav file.
+func Samples(path string) ([]int16, error) {
 	r, err := wav.Open(path)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ const window = media.SampleRate / 10 // 100 ms
 
 // ToneSeconds is how long, in a recording of received sound, hz held at least half of the power of 100 ms.
 func ToneSeconds(path string, hz float64) (float64, error) {
-	pcm, err := samples(path)
+	pcm, err := Samples(path)
 	if err != nil {
 		return 0, err
 	}
@@ -108,7 +109,7 @@ func ToneSeconds(path string, hz float64) (float64, error) {
 
 // Loud is the share of 100 ms pieces of a recording that are clearly not silence.
 func Loud(path string) (float64, error) {
-	pcm, err := samples(path)
+	pcm, err := Samples(path)
 	if err != nil {
 		return 0, err
 	}
