@@ -1,8 +1,8 @@
 // Command linkem is a bad line for whole programs: see package lossylink. It makes three network namespaces, A (10.77.0.1),
 // B (10.77.0.2) and S (10.77.0.3, for the server), joins them, and says how to run programs in them:
 //
-//	go build -o /tmp/linkem ./internal/testkit/linkem
-//	/tmp/linkem -both delay=25ms,loss=5% -at '20s both rate=300k' -at '40s both rate=2M'
+//	go build -o bin/linkem ./internal/testkit/linkem
+//	bin/linkem -both delay=25ms,loss=5% -at '20s both rate=300k' -at '40s both rate=2M'
 //
 // Ctrl-C ends it, and with it the namespaces. Needs root.
 package main
