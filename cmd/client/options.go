@@ -161,6 +161,8 @@ func (o *options) check() error {
 		return errors.New("--camera pattern needs a --size of 64x36 at least")
 	case o.duration < 0:
 		return errors.New("--duration is not negative")
+	case o.after < 0:
+		return errors.New("--after is not negative")
 	case o.events == "-" && o.media.record == "-":
 		return errors.New("--events and --record-video cannot both be standard output")
 	}

@@ -45,7 +45,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for _, line := range []string{
 		"call", "call a b", "answer a", "answer --nonsense", "call a --from b", "call a --size 640", "call a --size 641x360", "call a --size 0x0",
-		"call a --fps 0", "call a --fps 1000", "call a --duration -1s", "call a --camera tone", "call a --camera pattern:256", "call a --fps NaN",
+		"call a --fps 0", "call a --fps 1000", "call a --duration -1s", "answer --after -1s", "call a --camera tone", "call a --camera pattern:256", "call a --fps NaN",
 		"call a --camera pattern:3.7", "call a --camera pattern --size 32x32", "call a --microphone tone:NaN",
 		"call a --camera file:", "call a --camera file:" + junk, "call a --camera file:" + dir + "/none", "call a --microphone file:" + junk,
 		"call a --microphone tone:5", "call a --speaker pattern", "call a --codecs h265", "call a --events - --record-video -",
