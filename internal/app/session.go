@@ -256,6 +256,13 @@ func (a *App) gotPush(e signal.Envelope) {
 		decoded(a, e, func(u signal.Users) { a.setPeople(u.Users) })
 	case signal.CodeUserOnline, signal.CodeUserOffline:
 		decoded(a, e, func(c signal.UserChange) { a.setPerson(c.User) })
+	case signal.CodeUserRemoved:
+		decoded(a, e, func(c signal.UserChange) { a.removePerson(c.User.ID) })
+	case signal.CodeUserSelf:
+		decoded(a, e, func(c signal.UserChange) {
+			a.snap.Self = c.User
+			a.changed()
+		})
 	case signal.CodeChat:
 		decoded(a, e, a.gotChat)
 	default:
@@ -283,6 +290,11 @@ func (a *App) setPeople(users []signal.User) {
 
 func (a *App) setPerson(u signal.User) {
 	a.people[u.ID] = u
+	a.sortPeople()
+}
+
+func (a *App) removePerson(id string) {
+	delete(a.people, id)
 	a.sortPeople()
 }
 

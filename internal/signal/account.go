@@ -18,6 +18,8 @@ type Register struct {
 	Device   string `json:"device,omitempty"`
 	// Cookie asks for the session in a cookie, as browsers need it; else the token is in the reply.
 	Cookie bool `json:"cookie,omitempty"`
+	// Invite is needed to register where Info.SignUpMode is SignUpInvite.
+	Invite string `json:"invite,omitempty"`
 }
 
 // SignedIn is the reply of both.
@@ -31,7 +33,9 @@ type Info struct {
 	Name     string `json:"name"` // "Visavis"
 	Version  string `json:"version"`
 	Protocol string `json:"protocol"` // Subprotocol
-	SignUp   bool   `json:"signUp"`   // POST /api/register is open
+	SignUp   bool   `json:"signUp"`   // POST /api/register is open to everybody
+	// SignUpMode says more; servers before it leave it out.
+	SignUpMode SignUpMode `json:"signUpMode,omitempty"`
 }
 
 // Failure is the body of every HTTP reply of 400 and more under /api.

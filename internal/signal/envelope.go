@@ -28,6 +28,8 @@ const (
 	UserList         Method = "User/List"         // request; push CodeUserList
 	UserOnline       Method = "User/Online"       // push CodeUserOnline
 	UserOffline      Method = "User/Offline"      // push CodeUserOffline
+	UserRemoved      Method = "User/Removed"      // push CodeUserRemoved: off the roster
+	UserSelf         Method = "User/Self"         // push CodeUserSelf: what has changed of oneself, to one's own devices
 	MessageOffer     Method = "Message/Offer"     // request, forwarded as push CodeOffer
 	MessageAnswer    Method = "Message/Answer"    // request, forwarded as push CodeAnswer
 	MessageCandidate Method = "Message/Candidate" // request, forwarded as push CodeCandidate
@@ -56,10 +58,12 @@ const (
 	CodeUserList    Code = 10000
 	CodeChat        Code = 10005
 	CodeUserOnline  Code = 10006
+	CodeUserRemoved Code = 10007
 	CodeUserOffline Code = 10008
 	CodeCandidate   Code = 10009
 	CodeOffer       Code = 10010
 	CodeAnswer      Code = 10011
+	CodeUserSelf    Code = 10012
 	CodeInvite      Code = 10100
 	CodeRinging     Code = 10101
 	CodeAccepted    Code = 10102

@@ -25,6 +25,8 @@ type Kind string
 const (
 	KindPerson Kind = "person"
 	KindEcho   Kind = "echo" // sends back what it gets; always online
+	// KindDeleted is who has deleted the account: only as the other one of old calls and chats, never on a roster.
+	KindDeleted Kind = "deleted"
 )
 
 // User is a person on the roster.
@@ -33,6 +35,7 @@ type User struct {
 	Name   string `json:"name"`
 	Kind   Kind   `json:"kind"`
 	Online bool   `json:"online"`
+	DND    bool   `json:"dnd,omitempty"` // does not want to be disturbed: calls end with EndDoNotDisturb
 }
 
 // Connect is the request of User/Connect.
@@ -68,7 +71,7 @@ type Users struct {
 	Users []User `json:"users"`
 }
 
-// UserChange is the push of CodeUserOnline and CodeUserOffline.
+// UserChange is the push of CodeUserOnline, CodeUserOffline, CodeUserRemoved and CodeUserSelf.
 type UserChange struct {
 	User User `json:"user"`
 }
@@ -309,6 +312,12 @@ const (
 	ErrBadName         = "bad_name"
 	ErrBadPassword     = "bad_password"
 	ErrInternal        = "internal"
+	ErrForbidden       = "forbidden"        // not for this person, or not on this server
+	ErrBlocked         = "blocked"          // you have blocked this person
+	ErrDisabled        = "account_disabled" // by the operator; said only after the right password
+	ErrInviteNeeded    = "invite_needed"
+	ErrInviteInvalid   = "invite_invalid" // unknown, used up, revoked or expired
+	ErrSignUpClosed    = "sign_up_closed"
 )
 
 // EndReason says why a call ended; the same words stand on the wire, in the database and in the events of the client.
@@ -322,6 +331,7 @@ const (
 	EndBusy              EndReason = "busy"               // the callee has another call
 	EndNoAnswer          EndReason = "no_answer"          // it rang for 45 s
 	EndOffline           EndReason = "offline"            // none of the callee's devices was there
+	EndDoNotDisturb      EndReason = "do_not_disturb"     // the callee does not want to be disturbed
 	EndAnsweredElsewhere EndReason = "answered_elsewhere" // another device of the callee was first; not in the record
 	EndDeclinedElsewhere EndReason = "declined_elsewhere" // another device of the callee said no; not in the record
 	EndPeerGone          EndReason = "peer_gone"          // the other's device vanished and did not come back

@@ -13,6 +13,8 @@ export const method = Object.freeze(/** @type {const} */ ({
     userList: 'User/List',
     userOnline: 'User/Online',
     userOffline: 'User/Offline',
+    userRemoved: 'User/Removed',
+    userSelf: 'User/Self',
     offer: 'Message/Offer',
     answer: 'Message/Answer',
     candidate: 'Message/Candidate',
@@ -37,10 +39,12 @@ export const code = Object.freeze(/** @type {const} */ ({
     userList: 10000,
     chat: 10005,
     userOnline: 10006,
+    userRemoved: 10007,
     userOffline: 10008,
     candidate: 10009,
     offer: 10010,
     answer: 10011,
+    userSelf: 10012,
     invite: 10100,
     ringing: 10101,
     accepted: 10102,
@@ -61,7 +65,7 @@ export const code = Object.freeze(/** @type {const} */ ({
  * @property {string} [requestId]
  * @property {unknown} [data]
  */
-/** @typedef {{id: string, name: string, kind: string, online: boolean}} User */
+/** @typedef {{id: string, name: string, kind: string, online: boolean, dnd?: boolean}} User */
 /** @typedef {{id: number, fromId: string, fromName: string, toId?: string, text: string, sent: string}} ChatMessage */
 /** @typedef {{self: User, users: User[], callId?: string, server: string}} Connected */
 /** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
@@ -114,7 +118,7 @@ const list = is => v => Array.isArray(v) && v.every(is);
 const shape = fields => v => typeof v === 'object' && v !== null && !Array.isArray(v) &&
     Object.entries(fields).every(([name, is]) => is(/** @type {Record<string, unknown>} */ (v)[name]));
 
-const user = shape({id: text, name: text, kind: text, online: flag});
+const user = shape({id: text, name: text, kind: text, online: flag, dnd: maybe(flag)});
 const users = shape({users: maybe(list(user))});
 const line = shape({id: count, fromId: text, fromName: text, toId: maybe(text), text, sent: time});
 const ice = list(shape({urls: list(text), username: maybe(text), credential: maybe(text)}));
@@ -131,7 +135,9 @@ const pushRules = {
     [code.userList]: users,
     [code.chat]: line,
     [code.userOnline]: shape({user}),
+    [code.userRemoved]: shape({user}),
     [code.userOffline]: shape({user}),
+    [code.userSelf]: shape({user}),
     [code.candidate]: candidate,
     [code.offer]: description,
     [code.answer]: description,

@@ -278,6 +278,12 @@ export class Session {
         case code.userOnline: case code.userOffline:
             this.#setPerson(pushData(e).user);
             break;
+        case code.userRemoved:
+            this.people.delete(pushData(e).user.id);
+            break;
+        case code.userSelf:
+            this.self = pushData(e).user;
+            break;
         case code.chat:
             this.chats.got(pushData(e));
             break;
