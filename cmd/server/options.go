@@ -6,11 +6,14 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"visavis.example/internal/server"
+	"visavis.example/internal/server/accounts"
+	protocol "visavis.example/internal/signal"
 )
 
 // options are the flags of serve, as they were given or from the environment.
@@ -43,6 +46,14 @@ func parse(args []string, env func(string) (string, bool), problems io.Writer) (
 		return parsePorts(s, &c.PortMin, &c.PortMax)
 	})
 	f.BoolVar(&c.LAN, "lan", false, "the relay may reach private addresses (10/8, 192.168/16 …)")
+	f.Func("sign-up", "who may make an `ACCOUNT`: open (everybody), invite (who has an invite), closed (only \"visavis-server user add\"); default open", func(s string) error {
+		c.SignUp = protocol.SignUpMode(s)
+		return oneOf(s, "open", "invite", "closed")
+	})
+	f.Func("invites", "`WHO` may make invites where one needs one: people, or admin (only \"visavis-server invite create\"); default people", func(s string) error {
+		c.Inviting = s
+		return oneOf(s, accounts.InvitingPeople, accounts.InvitingAdmin)
+	})
 	f.DurationVar(&c.RingTimeout, "ring-timeout", 45*time.Second, "how long a call `RINGS` before it ends unanswered")
 	f.DurationVar(&c.PeerGoneAfter, "peer-gone-after", 20*time.Second, "how long a device of a call may be `AWAY` before the call ends")
 	f.TextVar(&o.level, "log", slog.LevelInfo, "log `LEVEL`: debug, info, warn, error")
@@ -75,6 +86,13 @@ func fromEnvironment(f *flag.FlagSet, env func(string) (string, bool)) error {
 		}
 	})
 	return err
+}
+
+func oneOf(s string, all ...string) error {
+	if slices.Contains(all, s) {
+		return nil
+	}
+	return fmt.Errorf("it is one of %s, not %q", strings.Join(all, ", "), s)
 }
 
 func parsePorts(s string, low, high *uint16) error {

@@ -11,6 +11,7 @@ import (
 
 	"visavis.example/internal/server/accounts"
 	"visavis.example/internal/server/limit"
+	"visavis.example/internal/signal"
 )
 
 // Defaults. Both addresses mean every interface: a server that cannot be called from another machine is of no use.
@@ -43,6 +44,9 @@ type Config struct {
 	RingTimeout   time.Duration // 45 s
 	EchoRingFor   time.Duration // before the Echo contact answers. 2 s
 
+	SignUp   signal.SignUpMode // who may make an account. signal.SignUpOpen
+	Inviting string            // who may make invites. accounts.InvitingPeople
+
 	Limits    accounts.Limits // zero rates: accounts.DefaultLimits
 	Passwords accounts.Work   // what one password hash costs; zero: accounts.DefaultWork
 	Invites   limit.Rate      // calls of one person to one other that are not accepted; zero: 10 a minute
@@ -58,10 +62,16 @@ func (c *Config) fill() error {
 	c.DataDir = cmp.Or(c.DataDir, DefaultDataDir)
 	c.PingEvery = cmp.Or(c.PingEvery, DefaultPingEvery)
 	c.Messages = cmp.Or(c.Messages, limit.Rate{Burst: 200, Every: 20 * time.Millisecond})
+	c.SignUp = cmp.Or(c.SignUp, signal.SignUpOpen)
+	c.Inviting = cmp.Or(c.Inviting, accounts.InvitingPeople)
 	c.Version = cmp.Or(c.Version, "dev")
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	host, _, err := net.SplitHostPort(c.Listen)
 	switch {
+	case c.SignUp != signal.SignUpOpen && c.SignUp != signal.SignUpInvite && c.SignUp != signal.SignUpClosed:
+		return fmt.Errorf("sign-up is open, invite or closed, not %q", c.SignUp)
+	case c.Inviting != accounts.InvitingPeople && c.Inviting != accounts.InvitingAdmin:
+		return fmt.Errorf("invites are made by people or by admin, not by %q", c.Inviting)
 	case err != nil:
 		return fmt.Errorf("listen address %q is not HOST:PORT: %w", c.Listen, err)
 	case (c.CertFile == "") != (c.KeyFile == ""):

@@ -112,8 +112,8 @@ type records struct{ *store.Journal }
 func (r records) SaveCall(c hub.Record) { r.Journal.SaveCall(store.Call(c)) }
 
 // SaveMessage implements hub.Journal.
-func (r records) SaveMessage(m signal.ChatMessage, done func(signal.ChatMessage, error)) {
-	row := store.Message{From: m.FromID, To: m.ToID, Text: m.Text, Sent: m.Sent}
+func (r records) SaveMessage(m signal.ChatMessage, blocked bool, done func(signal.ChatMessage, error)) {
+	row := store.Message{From: m.FromID, To: m.ToID, Text: m.Text, Sent: m.Sent, Blocked: blocked}
 	r.Journal.SaveMessage(row, func(row store.Message, err error) {
 		m.ID = row.ID
 		done(m, err)

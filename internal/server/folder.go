@@ -38,6 +38,7 @@ type State struct {
 	TURN        string    `json:"turn,omitempty"`        // likewise; missing without a relay
 	Certificate string    `json:"certificate,omitempty"` // PEM file to trust; missing with plain HTTP
 	Fingerprint string    `json:"fingerprint,omitempty"`
+	Admin       string    `json:"admin,omitempty"` // the socket of the operator's commands
 	Version     string    `json:"version"`
 	Started     time.Time `json:"started"`
 }
@@ -53,7 +54,7 @@ func (s *Server) announce(context.Context) error {
 	}
 	st := State{
 		PID: os.Getpid(), URL: s.URL(), Listen: s.Addr().String(), Version: s.Version, Started: time.Now().UTC().Truncate(time.Second),
-		Fingerprint: s.Fingerprint(),
+		Fingerprint: s.Fingerprint(), Admin: s.adminAt,
 	}
 	if s.cert != nil {
 		st.Certificate = cert

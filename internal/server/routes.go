@@ -31,11 +31,13 @@ const (
 // handler is everything that the site answers.
 func (s *Server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
+	for path, methods := range s.peopleRoutes() {
+		mux.Handle(path, s.api(methods))
+	}
 	for path, methods := range map[string]map[string]apiHandler{
 		"/api/register":   {http.MethodPost: s.register},
 		"/api/login":      {http.MethodPost: s.login},
 		"/api/logout":     {http.MethodPost: s.logout},
-		"/api/me":         {http.MethodGet: s.withSession(s.me)},
 		"/api/info":       {http.MethodGet: s.info},
 		"/api/calls":      {http.MethodGet: s.withSession(s.calls)},
 		"/api/calls/{id}": {http.MethodGet: s.withSession(s.call)},
@@ -135,18 +137,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) me(w http.ResponseWriter, r *http.Request, session accounts.Session) error {
-	online, err := s.hub.Online(r.Context(), []string{session.User.ID})
-	if err != nil {
-		return err
-	}
-	session.User.Online = online[session.User.ID]
-	writeJSON(w, http.StatusOK, signal.SignedIn{User: session.User})
-	return nil
-}
-
 func (s *Server) info(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, signal.Info{Name: "Visavis", Version: s.Version, Protocol: signal.Subprotocol, SignUp: true})
+	mode := s.accounts.SignUp
+	writeJSON(w, http.StatusOK, signal.Info{
+		Name: "Visavis", Version: s.Version, Protocol: signal.Subprotocol, SignUp: mode == signal.SignUpOpen, SignUpMode: mode,
+	})
 	return nil
 }
 
@@ -154,7 +149,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	if err := s.store.Ping(r.Context()); err != nil {
 		return err
 	}
-	if _, err := s.hub.Online(r.Context(), nil); err != nil {
+	if _, err := s.hub.Seen(r.Context(), "", nil); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -218,14 +213,14 @@ func (s *Server) callRecords(ctx context.Context, userID string, rows []store.Pe
 	for _, c := range rows {
 		ids = append(ids, c.Peer.ID)
 	}
-	online, err := s.hub.Online(ctx, ids)
+	seen, err := s.hub.Seen(ctx, userID, ids)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]signal.CallRecord, 0, len(rows))
 	for _, c := range rows {
 		r := callRecord(userID, c, time.Now())
-		r.Peer.Online = online[r.Peer.ID]
+		r.Peer.Online, r.Peer.DND = seen[r.Peer.ID].Online, seen[r.Peer.ID].DND
 		out = append(out, r)
 	}
 	return out, nil

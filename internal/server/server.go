@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/backup"
 	"visavis.example/internal/server/echo"
 	"visavis.example/internal/server/hub"
 	"visavis.example/internal/server/relay"
@@ -41,9 +42,14 @@ type Server struct {
 	cert     *certificate // nil: plain HTTP
 	listener net.Listener
 	http     *http.Server
+	adminAt  string // the socket of the operator's commands
 	failed   chan error
 	quit     chan struct{}
 	running  sync.WaitGroup // our own goroutines, sockets aside
+
+	// turn is held while a change is made to the database and then to the hub, so that two changes of the same thing come
+	// to both in the same order. Such changes are rare and each person's are limited.
+	turn sync.Mutex
 
 	undo []func() // what Close does, last first
 }
@@ -56,7 +62,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.failed, s.quit = make(chan error, 1), make(chan struct{})
 	for _, step := range []func(context.Context) error{
-		s.takeFolder, s.loadCertificate, s.listen, s.openStore, s.startRelay, s.startHub, s.startEcho, s.serve, s.announce,
+		s.takeFolder, s.loadCertificate, s.listen, s.openStore, s.startRelay, s.startHub, s.startEcho, s.serve, s.openAdmin, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			s.Close()
@@ -161,7 +167,10 @@ func (s *Server) takeFolder(context.Context) error {
 		return err
 	}
 	s.atClose(func() { _ = f.Close() }) // and with it the lock
-	return nil
+	if err := backup.Whole(s.DataDir); err != nil {
+		return err
+	}
+	return backup.Tidy(s.DataDir)
 }
 
 func (s *Server) loadCertificate(context.Context) error {
@@ -189,7 +198,7 @@ func (s *Server) listen(ctx context.Context) error {
 }
 
 func (s *Server) openStore(ctx context.Context) error {
-	s.store = &store.Store{Path: filepath.Join(s.DataDir, "visavis.db")}
+	s.store = &store.Store{Path: filepath.Join(s.DataDir, backup.Database)}
 	if err := s.store.Start(ctx); err != nil {
 		return fmt.Errorf("data folder %s: %w", s.DataDir, err)
 	}
@@ -198,7 +207,9 @@ func (s *Server) openStore(ctx context.Context) error {
 			s.Logger.Error("database not closed cleanly", "error", err)
 		}
 	})
-	s.accounts = &accounts.Accounts{Store: s.store, Limits: s.Limits, Work: s.Passwords, Logger: s.Logger}
+	s.accounts = &accounts.Accounts{
+		Store: s.store, Limits: s.Limits, Work: s.Passwords, SignUp: s.SignUp, Inviting: s.Inviting, Logger: s.Logger,
+	}
 	if err := s.accounts.Start(ctx); err != nil {
 		return err
 	}
@@ -246,7 +257,12 @@ func (s *Server) startHub(ctx context.Context) error {
 		Alive: alive, Journal: records{s.journal}, Logger: s.Logger.With("part", "hub"),
 	}
 	for _, u := range users {
-		h.Users = append(h.Users, signal.User{ID: u.ID, Name: u.Name, Kind: signal.Kind(u.Kind)})
+		if !u.Disabled {
+			h.Users = append(h.Users, signal.User{ID: u.ID, Name: u.Name, Kind: signal.Kind(u.Kind)})
+		}
+	}
+	if h.Blocks, h.Quiet, err = s.wishes(ctx, users); err != nil {
+		return err
 	}
 	for _, c := range running {
 		h.Running = append(h.Running, hub.Record(c))

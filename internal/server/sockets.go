@@ -114,8 +114,17 @@ func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}) {
 
 // signOut ends the sockets of a session.
 func (s *sockets) signOut(sessionID string) {
+	s.signOutIf(func(k *socket) bool { return k.session.ID == sessionID })
+}
+
+// signOutUser ends the sockets of a person, but for those of the session keep (empty: none is kept).
+func (s *sockets) signOutUser(userID, keep string) {
+	s.signOutIf(func(k *socket) bool { return k.session.User.ID == userID && k.session.ID != keep })
+}
+
+func (s *sockets) signOutIf(match func(*socket) bool) {
 	for slot := range wheelSlots {
-		for _, k := range s.in(slot, func(k *socket) bool { return k.session.ID == sessionID }) {
+		for _, k := range s.in(slot, match) {
 			k.signOut()
 		}
 	}

@@ -4,6 +4,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -39,6 +40,11 @@ type Limits struct {
 	LoginPerAccount       limit.Rate // and from everywhere together: never a hard lock
 	LoginPerNet           limit.Rate // logins at any account from one network
 	RegisterPerNet        limit.Rate // new accounts from one network
+	InvitesPerNet         limit.Rate // looks at invites from one network, registering with one included
+	ChangesPerUser        limit.Rate // of invites, blocks, sessions and do-not-disturb by one person
+	ExportsPerUser        limit.Rate // of all data of one person
+	InvitesPerUser        int        // that are still good
+	BlocksPerUser         int
 }
 
 // DefaultLimits are five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
@@ -48,6 +54,11 @@ var DefaultLimits = Limits{
 	LoginPerAccount:       limit.Rate{Burst: 50, Every: 10 * time.Second},
 	LoginPerNet:           limit.Rate{Burst: 20, Every: 3 * time.Second},
 	RegisterPerNet:        limit.Rate{Burst: 30, Every: 10 * time.Second},
+	InvitesPerNet:         limit.Rate{Burst: 30, Every: 10 * time.Second},
+	ChangesPerUser:        limit.Rate{Burst: 60, Every: 2 * time.Second},
+	ExportsPerUser:        limit.Rate{Burst: 3, Every: 10 * time.Minute},
+	InvitesPerUser:        50,
+	BlocksPerUser:         1000,
 }
 
 // Refused is why an account request fails, in words and codes that may cross the wire.
@@ -64,6 +75,8 @@ func refuse(status int, code, message string) *Refused {
 	return &Refused{Failure: signal.Failure{Error: code, Message: message}, Status: status}
 }
 
+var errWrongLogin = refuse(http.StatusUnauthorized, signal.ErrWrongPassword, "Wrong name or password.")
+
 // ErrUnauthorized is the answer to a missing, unknown or ended session.
 var ErrUnauthorized error = refuse(http.StatusUnauthorized, signal.ErrUnauthorized, "Please sign in.")
 
@@ -75,7 +88,11 @@ type Accounts struct {
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 
+	SignUp   signal.SignUpMode // who may make an account; empty: open
+	Inviting string            // who may make invites; empty: InvitingPeople
+
 	byAccountNet, byAccount, byNet, register limit.Table
+	inviteCheck, changes, exports            limit.Table
 	hash                                     hasher
 }
 
@@ -87,12 +104,15 @@ type Session struct {
 	Expires time.Time // at the latest
 }
 
-// Start fills in defaults and forgets sessions that have ended.
+// Start fills in defaults and forgets what has ended.
 func (a *Accounts) Start(ctx context.Context) error {
 	if a.Now == nil {
 		a.Now = time.Now
 	}
+	a.SignUp, a.Inviting = cmp.Or(a.SignUp, signal.SignUpOpen), cmp.Or(a.Inviting, InvitingPeople)
 	d, l := DefaultLimits, a.Limits
+	a.Limits.InvitesPerUser = cmp.Or(l.InvitesPerUser, d.InvitesPerUser)
+	a.Limits.BlocksPerUser = cmp.Or(l.BlocksPerUser, d.BlocksPerUser)
 	for _, t := range []struct {
 		table     *limit.Table
 		want, def limit.Rate
@@ -101,29 +121,50 @@ func (a *Accounts) Start(ctx context.Context) error {
 		{&a.byAccount, l.LoginPerAccount, d.LoginPerAccount},
 		{&a.byNet, l.LoginPerNet, d.LoginPerNet},
 		{&a.register, l.RegisterPerNet, d.RegisterPerNet},
+		{&a.inviteCheck, l.InvitesPerNet, d.InvitesPerNet},
+		{&a.changes, l.ChangesPerUser, d.ChangesPerUser},
+		{&a.exports, l.ExportsPerUser, d.ExportsPerUser},
 	} {
 		if t.table.Rate = t.want; t.want == (limit.Rate{}) {
 			t.table.Rate = t.def
 		}
 	}
 	a.hash.start(a.Work)
+	if err := a.lookAtNames(ctx); err != nil {
+		return err
+	}
 	return a.Purge(ctx)
 }
 
-// Purge forgets sessions that have ended; call it now and then.
+// lookAtNames notes what names look like that were taken before anybody noted it.
+func (a *Accounts) lookAtNames(ctx context.Context) error {
+	all, err := a.Store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		if u.Look == "" {
+			if err := a.Store.SetLook(ctx, u.ID, look(u.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Purge forgets sessions and invites that have ended; call it now and then.
 func (a *Accounts) Purge(ctx context.Context) error {
 	now := a.Now()
-	_, err := a.Store.PurgeSessions(ctx, now.Add(-AbsoluteLife), now.Add(-IdleLife))
-	return err
+	if _, err := a.Store.PurgeSessions(ctx, now.Add(-AbsoluteLife), now.Add(-IdleLife)); err != nil {
+		return err
+	}
+	return a.Store.PurgeInvites(ctx, now.Add(-inviteKept))
 }
 
 // Register makes an account and signs its device in. from is who asks, for the limits.
 func (a *Accounts) Register(ctx context.Context, r signal.Register, from netip.Addr) (signal.User, string, error) {
-	name, key, err := checkName(r.Name)
-	if err != nil {
-		return signal.User{}, "", err
-	}
-	password, err := checkPassword(r.Password, key)
+	// First of all, so that a stranger without an invite learns nothing about names.
+	invite, err := a.mayRegister(ctx, r.Invite, from)
 	if err != nil {
 		return signal.User{}, "", err
 	}
@@ -131,22 +172,51 @@ func (a *Accounts) Register(ctx context.Context, r signal.Register, from netip.A
 	if err != nil {
 		return signal.User{}, "", err
 	}
-	if ok, wait := a.register.Take(network(from), a.Now()); !ok {
-		return signal.User{}, "", tooMany(wait)
-	}
-	phc, err := a.hash.make(ctx, password)
+	u, err := a.newUser(ctx, r.Name, r.Password, func(ctx context.Context, u store.User) error {
+		if invite != "" {
+			return a.Store.AddInvitedUser(ctx, u, invite)
+		}
+		return a.Store.AddUser(ctx, u)
+	}, network(from))
 	if err != nil {
 		return signal.User{}, "", err
 	}
-	u := store.User{ID: signal.NewID(), Name: name, NameKey: key, Kind: string(signal.KindPerson), Password: phc, Created: a.Now()}
-	if err := a.Store.AddUser(ctx, u); errors.Is(err, store.ErrNameTaken) {
-		return signal.User{}, "", refuse(http.StatusConflict, signal.ErrNameTaken, "This name is taken. Please choose another.")
-	} else if err != nil {
-		return signal.User{}, "", err
-	}
-	a.Logger.Info("registered", "user", u.ID)
+	a.Logger.Info("registered", "user", u.ID, "invited", invite != "")
 	token, err := a.newSession(ctx, u, device)
 	return person(u), token, err
+}
+
+// newUser checks name and password and has the account written. The networks are who asks, for the limit.
+func (a *Accounts) newUser(ctx context.Context, name, password string, write func(context.Context, store.User) error, from ...string) (store.User, error) {
+	name, key, err := checkName(name)
+	if err != nil {
+		return store.User{}, err
+	}
+	password, err = checkPassword(password, key)
+	if err != nil {
+		return store.User{}, err
+	}
+	for _, net := range from {
+		if ok, wait := a.register.Take(net, a.Now()); !ok {
+			return store.User{}, tooMany(wait)
+		}
+	}
+	phc, err := a.hash.make(ctx, password)
+	if err != nil {
+		return store.User{}, err
+	}
+	u := store.User{
+		ID: signal.NewID(), Name: name, NameKey: key, Look: look(name), Kind: string(signal.KindPerson), Password: phc, Created: a.Now(),
+	}
+	switch err := write(ctx, u); {
+	case errors.Is(err, store.ErrNameTaken):
+		return store.User{}, refuse(http.StatusConflict, signal.ErrNameTaken, "This name is taken. Please choose another.")
+	case errors.Is(err, store.ErrInvite):
+		return store.User{}, errInviteInvalid
+	case err != nil:
+		return store.User{}, err
+	}
+	return u, nil
 }
 
 // Login signs a device in. A wrong name and a wrong password give the same answer after the same work.
@@ -169,15 +239,20 @@ func (a *Accounts) Login(ctx context.Context, r signal.Register, from netip.Addr
 		return signal.User{}, "", err
 	}
 	if !right {
-		return signal.User{}, "", refuse(http.StatusUnauthorized, signal.ErrWrongPassword, "Wrong name or password.")
+		return signal.User{}, "", errWrongLogin
 	}
 	refund()
-	if old {
-		a.rehash(ctx, u.ID, r.Password)
+	if u.Disabled {
+		return signal.User{}, "", refuse(http.StatusForbidden, signal.ErrDisabled, "This account has been disabled. Please ask who runs the server.")
 	}
 	token, err := a.newSession(ctx, u, device)
-	if err != nil {
+	if errors.Is(err, store.ErrNotFound) { // changed or disabled since it was checked
+		return signal.User{}, "", errWrongLogin
+	} else if err != nil {
 		return signal.User{}, "", err
+	}
+	if old {
+		a.rehash(ctx, u, r.Password)
 	}
 	a.Logger.Info("signed in", "user", u.ID)
 	return person(u), token, nil
@@ -199,13 +274,13 @@ func (a *Accounts) mayLogin(key, net string) (refund func(), err error) {
 }
 
 // rehash brings an old hash to today's cost; failing is no reason to keep the person out.
-func (a *Accounts) rehash(ctx context.Context, userID, password string) {
+func (a *Accounts) rehash(ctx context.Context, u store.User, password string) {
 	phc, err := a.hash.make(ctx, prepare(password))
 	if err == nil {
-		err = a.Store.SetPassword(ctx, userID, phc)
+		err = a.Store.SetPassword(ctx, u.ID, u.Password, phc)
 	}
 	if err != nil {
-		a.Logger.Warn("password hash not renewed", "user", userID, "error", err)
+		a.Logger.Warn("password hash not renewed", "user", u.ID, "error", err)
 	}
 }
 
@@ -213,7 +288,7 @@ func (a *Accounts) newSession(ctx context.Context, u store.User, device string) 
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails since Go 1.24
 	token, now := tokenPrefix+base64.RawURLEncoding.EncodeToString(secret), a.Now()
-	n := store.Session{ID: sessionID(token), User: u, Device: device, Created: now, Used: now}
+	n := store.Session{ID: hashToken(token), User: u, Device: device, Created: now, Used: now}
 	return token, a.Store.AddSession(ctx, n, maxSessions)
 }
 
@@ -222,18 +297,22 @@ func (a *Accounts) Authenticate(ctx context.Context, token string) (Session, err
 	if !strings.HasPrefix(token, tokenPrefix) || len(token) > 128 {
 		return Session{}, ErrUnauthorized
 	}
-	n, err := a.Store.Session(ctx, sessionID(token))
+	n, err := a.Store.Session(ctx, hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return Session{}, ErrUnauthorized
 	} else if err != nil {
 		return Session{}, err
 	}
 	now := a.Now()
-	if now.After(n.Created.Add(AbsoluteLife)) || now.After(n.Used.Add(IdleLife)) {
+	if ended(n, now) || n.User.Disabled {
 		return Session{}, ErrUnauthorized
 	}
 	a.touch(ctx, n, now)
 	return Session{ID: n.ID, User: person(n.User), Device: n.Device, Expires: n.Created.Add(AbsoluteLife)}, nil
+}
+
+func ended(n store.Session, now time.Time) bool {
+	return now.After(n.Created.Add(AbsoluteLife)) || now.After(n.Used.Add(IdleLife))
 }
 
 // touch notes the use, at most once an hour: a write for every request would wear the disk for nothing.
@@ -255,7 +334,8 @@ func (a *Accounts) Logout(ctx context.Context, s Session) error {
 	return nil
 }
 
-func sessionID(token string) string {
+// hashToken is what is kept of a session's or an invite's token. Both are random enough that nothing slower is needed.
+func hashToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }

@@ -107,7 +107,7 @@ func TestSecretsAreNotStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := a.Store.Session(ctx, sessionID(token))
+	n, err := a.Store.Session(ctx, hashToken(token))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,25 +266,28 @@ func TestUnknownUsersLookLikeWrongPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlimit(a)
-	best := func(name string) (time.Duration, Refused) {
-		least := time.Hour
+	login := func(name string) (time.Duration, Refused) {
 		var r *Refused
-		for range 8 {
-			begin := time.Now()
-			_, _, err := a.Login(ctx, signal.Register{Name: name, Password: "wrong horse"}, away)
-			least = min(least, time.Since(begin))
-			if !errors.As(err, &r) {
-				t.Fatal(err)
-			}
+		begin := time.Now()
+		_, _, err := a.Login(ctx, signal.Register{Name: name, Password: "wrong horse"}, away)
+		took := time.Since(begin)
+		if !errors.As(err, &r) {
+			t.Fatal(err)
 		}
-		return least, *r
+		return took, *r
 	}
-	known, k := best("anna")
-	unknown, u := best("nobody-has-this")
+	known, k := login("anna")
+	unknown, u := login("nobody-has-this")
+	for range 11 { // in turn, so that what else the machine does hits both
+		took, _ := login("anna")
+		known = min(known, took)
+		took, _ = login("nobody-has-this")
+		unknown = min(unknown, took)
+	}
 	if k != u {
 		t.Fatalf("known: %+v, unknown: %+v; want the same", k, u)
 	}
-	// Without equal work the unknown user takes a small part of the time; a busy machine does not get the best of eight wrong by that much.
+	// Without equal work the unknown user takes a small part of the time; a busy machine does not get the best of twelve wrong by that much.
 	if unknown < known/3 {
 		t.Fatalf("an unknown user is answered in %v, a known one in %v", unknown, known)
 	}

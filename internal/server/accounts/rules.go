@@ -96,7 +96,7 @@ func checkName(typed string) (name, key string, err error) {
 	if !oneScript(key) {
 		return "", "", badName("A name is written in one alphabet: letters of several look alike.")
 	}
-	if reserved[key] {
+	if reserved[key] || reserved[look(name)] {
 		return "", "", badName("This name is reserved. Please choose another.")
 	}
 	return name, key, nil

@@ -59,7 +59,7 @@ func (c *core) ring(k *call, d *device) {
 	if _, told := k.rung[d]; !told {
 		k.rung[d] = false
 	}
-	from := k.caller.view()
+	from := k.caller.viewFor(k.callee)
 	m := push(signal.CallInvite, signal.CodeInvite, k.ID, signal.Invite{
 		Video: k.Video, RelayOnly: k.relayOnly, Early: k.mayEarly, From: &from,
 		ExpiresMs: max(0, k.Started.Add(c.RingTimeout).Sub(c.now).Milliseconds()),

@@ -12,28 +12,31 @@ func (c *core) chat(d *device, e signal.Envelope) error {
 	if err != nil {
 		return err
 	}
-	to := ""
+	to, blocked := "", false
 	if e.Method == signal.MessageSendTo {
 		switch to = e.ToID; {
 		case to == d.person.user.ID:
 			return problem(signal.ErrBadRequest, "You cannot write to yourself.")
 		case c.people[to] == nil:
 			return problem(signal.ErrNotFound, "There is nobody with this id.")
+		case d.person.blocks(c.people[to]):
+			return errBlocked
 		}
+		blocked = c.people[to].blocks(d.person)
 	}
 	if ok, _ := d.person.chat.Take(c.Chat, c.now); !ok {
 		return problem(signal.ErrTooMany, "You write faster than this server allows. Please wait a little.")
 	}
 	conn, from := d.conn, d.person
 	line := signal.ChatMessage{FromID: from.user.ID, FromName: from.user.Name, ToID: to, Text: t.Text, Sent: c.now.UTC().Truncate(time.Millisecond)}
-	c.journal.SaveMessage(line, func(m signal.ChatMessage, err error) {
-		c.post(func(c *core) { c.chatSaved(conn, from, e, m, err) })
+	c.journal.SaveMessage(line, blocked, func(m signal.ChatMessage, err error) {
+		c.post(func(c *core) { c.chatSaved(conn, from, e, m, blocked, err) })
 	})
 	return nil
 }
 
-// chatSaved is the journal's answer.
-func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.ChatMessage, err error) {
+// chatSaved is the journal's answer. A line to somebody who has blocked its writer stays among the writer's devices.
+func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.ChatMessage, blocked bool, err error) {
 	if err != nil {
 		answer(conn, Refuse(e, problem(signal.ErrInternal, "The server could not store your message, so it was not sent. Please try again later.")))
 		return
@@ -42,21 +45,27 @@ func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.Ch
 	note := push(e.Method, signal.CodeChat, "", m)
 	note.Type, note.FromID, note.ToID = signal.TypeText, m.FromID, m.ToID
 	if m.ToID == "" {
-		for to := range c.devices {
-			if to != conn {
+		for to, d := range c.devices {
+			if to != conn && !d.person.blocks(from) && !from.blocks(d.person) {
 				to.Send(note)
 			}
 		}
 		return
 	}
-	for _, p := range []*person{from, c.people[m.ToID]} {
+	sendTo := func(p *person) {
 		for _, d := range p.devices {
 			if d.conn != nil && d.conn != conn {
 				d.conn.Send(note)
 			}
 		}
 	}
-	if to := c.people[m.ToID]; to.user.Kind == signal.KindEcho && from.user.Kind != signal.KindEcho {
+	sendTo(from)
+	to := c.people[m.ToID]
+	if to == nil || blocked { // who has left meanwhile hears nothing either
+		return
+	}
+	sendTo(to)
+	if to.user.Kind == signal.KindEcho && from.user.Kind != signal.KindEcho {
 		c.echo(to, from, m)
 	}
 }
@@ -65,10 +74,10 @@ func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.Ch
 func (c *core) echo(echo, to *person, m signal.ChatMessage) {
 	back := signal.ChatMessage{FromID: echo.user.ID, FromName: echo.user.Name, ToID: to.user.ID, Text: m.Text, Sent: c.now.UTC().Truncate(time.Millisecond)}
 	e := signal.Envelope{Method: signal.MessageSendTo}
-	c.journal.SaveMessage(back, func(m signal.ChatMessage, err error) {
+	c.journal.SaveMessage(back, false, func(m signal.ChatMessage, err error) {
 		c.post(func(c *core) {
 			if err == nil {
-				c.chatSaved(nobody{}, echo, e, m, nil)
+				c.chatSaved(nobody{}, echo, e, m, false, nil)
 			}
 		})
 	})

@@ -35,18 +35,15 @@ type person struct {
 	call    *call              // a person has one; always nil for a contact that takes many
 	invites map[string]*limit.Bucket
 	chat    limit.Bucket
+
+	blocked    map[*person]struct{} // whom this person does not want to hear of
+	quietUntil time.Time            // when user.DND ends by itself; zero: it does not
 }
 
 func (p *person) online() bool { return p.here > 0 }
 
 // many says whether somebody can be in any number of calls.
 func (p *person) many() bool { return p.user.Kind == signal.KindEcho }
-
-func (p *person) view() signal.User {
-	u := p.user
-	u.Online = p.online()
-	return u
-}
 
 // device is one program of a person's, connected or awaited.
 type device struct {
@@ -127,7 +124,7 @@ func (c *core) greet(d *device, e signal.Envelope) {
 	k := d.person.call
 	mine := k != nil && k.involves(d)
 	users, more := c.everybodyBut(d.person)
-	hello := signal.Connected{Self: d.person.view(), Users: users, Server: c.Server}
+	hello := signal.Connected{Self: d.person.self(), Users: users, Server: c.Server}
 	if mine {
 		hello.CallID = k.ID
 	}
@@ -190,11 +187,11 @@ func (c *core) forget(d *device) {
 	}
 }
 
-// tellPresence tells everybody else about a person.
+// tellPresence tells everybody else about a person, but for whom they block: those have heard that the person is offline.
 func (c *core) tellPresence(p *person, m signal.Method, code signal.Code) {
-	note := push(m, code, "", signal.UserChange{User: p.view()})
+	note := push(m, code, "", signal.UserChange{User: p.self()})
 	for _, d := range c.devices {
-		if d.person != p {
+		if d.person != p && !p.blocks(d.person) {
 			d.conn.Send(note)
 		}
 	}
@@ -209,10 +206,10 @@ func (c *core) everybodyBut(p *person) (users []signal.User, more []*person) {
 	size := 0
 	for _, online := range []bool{true, false} {
 		for _, o := range c.roster {
-			if o == p || o.online() != online {
+			if o == p || o.onlineFor(p) != online {
 				continue
 			}
-			u := o.view()
+			u := o.viewFor(p)
 			size += len(u.ID) + len(u.Name) + len(u.Kind) + 64 // names hold nothing that JSON has to escape
 			if size > maxRoster {
 				more = append(more, o)
@@ -227,11 +224,8 @@ func (c *core) everybodyBut(p *person) (users []signal.User, more []*person) {
 // tellMore tells a device of people for whom there was no room, one by one, as of anybody who comes or goes.
 func (c *core) tellMore(d *device, more []*person) {
 	for _, p := range more {
-		m, code := signal.UserOffline, signal.CodeUserOffline
-		if p.online() {
-			m, code = signal.UserOnline, signal.CodeUserOnline
-		}
-		d.conn.Send(push(m, code, "", signal.UserChange{User: p.view()}))
+		m, code := presence(p.onlineFor(d.person))
+		d.conn.Send(push(m, code, "", signal.UserChange{User: p.viewFor(d.person)}))
 	}
 }
 

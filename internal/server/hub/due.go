@@ -2,18 +2,27 @@ package hub
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"visavis.example/internal/signal"
 )
 
-// dueHeap is calls by the time at which the clock may end them, the soonest first. An entry whose time is not its call's
-// any more is stale and dropped when it comes up.
+// dueHeap is calls by the time at which the clock may end them, and people by when they may be disturbed again, the soonest
+// first. An entry whose time is not its call's or person's any more is stale and dropped when it comes up.
 type dueHeap []dueEntry
 
 type dueEntry struct {
 	at time.Time
 	k  *call
+	p  *person // with a nil k
+}
+
+func (e dueEntry) stale() bool {
+	if e.k == nil {
+		return !e.at.Equal(e.p.quietUntil)
+	}
+	return !e.at.Equal(e.k.due)
 }
 
 func (h dueHeap) Len() int           { return len(h) }
@@ -66,13 +75,13 @@ func (c *core) schedule(k *call) {
 		return
 	}
 	if k.due = at; !at.IsZero() {
-		heap.Push(&c.due, dueEntry{at, k})
+		heap.Push(&c.due, dueEntry{at: at, k: k})
 	}
 }
 
 // nextDue says when expire has something to do.
 func (c *core) nextDue() (time.Time, bool) {
-	for len(c.due) > 0 && !c.due[0].at.Equal(c.due[0].k.due) {
+	for len(c.due) > 0 && c.due[0].stale() {
 		heap.Pop(&c.due)
 	}
 	if len(c.due) == 0 {
@@ -81,15 +90,28 @@ func (c *core) nextDue() (time.Time, bool) {
 	return c.due[0].at, true
 }
 
-// expire ends the calls whose time is up.
+// tidyDue drops stale entries when they are the most.
+func (c *core) tidyDue() {
+	if len(c.due) < 64+2*(len(c.calls)+len(c.people)) {
+		return
+	}
+	c.due = slices.DeleteFunc(c.due, dueEntry.stale)
+	heap.Init(&c.due)
+}
+
+// expire does what is due.
 func (c *core) expire() {
 	for {
 		at, ok := c.nextDue()
 		if !ok || at.After(c.now) {
 			return
 		}
-		k := c.due[0].k
+		k, p := c.due[0].k, c.due[0].p
 		heap.Pop(&c.due)
+		if k == nil {
+			c.setQuiet(Quiet{UserID: p.user.ID}, false)
+			continue
+		}
 		k.due = time.Time{}
 		if at, r, by := c.deadline(k); !at.IsZero() && !at.After(c.now) {
 			c.end(k, r, by, nil)

@@ -36,8 +36,9 @@ type Conn interface {
 // Journal writes what must survive a restart, behind the hub's back.
 type Journal interface {
 	SaveCall(Record)
-	// SaveMessage calls done with the line's id once it is on disk; never from within SaveMessage's own stack.
-	SaveMessage(m signal.ChatMessage, done func(signal.ChatMessage, error))
+	// SaveMessage calls done with the line's id once it is on disk; never from within SaveMessage's own stack. A blocked line
+	// is for its writer's eyes only.
+	SaveMessage(m signal.ChatMessage, blocked bool, done func(signal.ChatMessage, error))
 }
 
 // Relay is what the hub tells the TURN server. Its methods must not block for long.
@@ -68,6 +69,7 @@ type Record struct {
 	EndedBy      string    // user id; empty: the server
 	Path         string    // signal.Path
 	SetupMs      int64
+	Blocked      bool // the callee had blocked the caller: only the caller ever sees it
 }
 
 // Config are the hub's rules. Zero durations and rates take the defaults named.
@@ -102,6 +104,8 @@ var ErrStopped = errors.New("the server is stopping")
 type Hub struct {
 	Config  Config
 	Users   []signal.User // everybody at the start, in the order of joining; Online is ignored
+	Blocks  []Block       // among them
+	Quiet   []Quiet       // of them
 	Running []Record      // calls without an end that an earlier run left behind
 	Alive   time.Time     // when that run was last known to be alive
 	Journal Journal
@@ -120,6 +124,12 @@ func (h *Hub) Start() error {
 	c.now = time.Now()
 	for _, u := range h.Users {
 		c.addUser(u)
+	}
+	for _, b := range h.Blocks {
+		c.block(b, true)
+	}
+	for _, q := range h.Quiet {
+		c.setQuiet(q, true)
 	}
 	for _, r := range h.Running {
 		c.restore(r, h.Alive)
@@ -199,23 +209,34 @@ func (h *Hub) AddUser(u signal.User) {
 	})
 }
 
-// Online says who of them is there.
+// Online says who of them is there, whomever they block.
 func (h *Hub) Online(ctx context.Context, ids []string) (map[string]bool, error) {
-	answer := make(chan map[string]bool, 1)
-	h.post(func(c *core) {
-		online := make(map[string]bool, len(ids))
+	online := make(map[string]bool, len(ids))
+	err := h.do(ctx, func(c *core) {
 		for _, id := range ids {
 			p := c.people[id]
 			online[id] = p != nil && p.online()
 		}
-		answer <- online
 	})
-	select {
-	case online := <-answer:
-		return online, nil
-	case <-h.done:
-		return nil, ErrStopped
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err != nil {
+		return nil, err // and online may still be written to
 	}
+	return online, nil
+}
+
+// Seen gives the people with these ids as viewer may see them now; oneself as one is. Unknown ones are left out.
+func (h *Hub) Seen(ctx context.Context, viewer string, ids []string) (map[string]signal.User, error) {
+	seen := make(map[string]signal.User, len(ids))
+	err := h.do(ctx, func(c *core) {
+		by := c.people[viewer]
+		for _, id := range ids {
+			if p := c.people[id]; p != nil && by != nil {
+				seen[id] = p.viewFor(by)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err // and seen may still be written to
+	}
+	return seen, nil
 }

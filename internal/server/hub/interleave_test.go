@@ -247,7 +247,7 @@ type slowDisk struct {
 
 func (s *slowDisk) SaveCall(Record) {}
 
-func (s *slowDisk) SaveMessage(m signal.ChatMessage, done func(signal.ChatMessage, error)) {
+func (s *slowDisk) SaveMessage(m signal.ChatMessage, _ bool, done func(signal.ChatMessage, error)) {
 	s.wg.Go(func() {
 		s.mu.Lock()
 		s.id++
@@ -292,7 +292,7 @@ func TestTheLoop(t *testing.T) {
 	wg.Go(func() {
 		for i := range 50 {
 			h.AddUser(signal.User{ID: fmt.Sprint("new", i)})
-			if _, err := h.Online(t.Context(), []string{"u1", "new0"}); err != nil {
+			if _, err := h.Seen(t.Context(), "u0", []string{"u1", "new0"}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -315,7 +315,7 @@ func TestTheLoop(t *testing.T) {
 	h.Close()
 	wg.Wait()
 	disk.wg.Wait()
-	if _, err := h.Online(t.Context(), nil); err == nil {
+	if _, err := h.Seen(t.Context(), "", nil); err == nil {
 		t.Error("a closed hub says who is online")
 	}
 }

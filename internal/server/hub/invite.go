@@ -7,6 +7,8 @@ import (
 	"visavis.example/internal/signal"
 )
 
+var errBlocked = problem(signal.ErrBlocked, "You have blocked this person. Unblock them first.")
+
 var errNotInCall = problem(signal.ErrNotInCall, "This call is over, or not yours.")
 
 // invite begins a call. Busy and offline are no errors: the call exists, ends at once, and is kept.
@@ -24,6 +26,8 @@ func (c *core) invite(d *device, e signal.Envelope) error {
 		return problem(signal.ErrBadRequest, "You cannot call yourself.")
 	case callee == nil:
 		return problem(signal.ErrNotFound, "There is nobody with this id.")
+	case caller.blocks(callee):
+		return errBlocked
 	}
 	if k := c.calls[e.CallID]; k != nil {
 		if k.from == d && k.callee == callee { // said again because the reply was lost
@@ -92,6 +96,13 @@ func (c *core) begin(d *device, callee *person, e signal.Envelope, in signal.Inv
 	answer(d.conn, Reply(e, signal.Invited{}))
 	c.log.Info("call", "call", k.ID, "from", k.Caller, "to", k.Callee)
 	switch {
+	case callee.blocks(k.caller): // nothing tells it from somebody who is not there
+		k.Blocked = true
+		c.end(k, signal.EndOffline, nil, nil)
+		return
+	case callee.user.DND && (callee.online() || callee.call != nil):
+		c.end(k, signal.EndDoNotDisturb, callee, nil)
+		return
 	case callee.call != nil:
 		c.end(k, signal.EndBusy, callee, nil)
 		return
@@ -117,7 +128,7 @@ func (c *core) begin(d *device, callee *person, e signal.Envelope, in signal.Inv
 // merge settles glare: both dialled each other, so both want the call. The earlier invite keeps its id; the device that
 // dialled later is the callee that has accepted. Saying the later invite again gives the same answer.
 func (c *core) merge(k *call, d *device, e signal.Envelope, in signal.Invite) {
-	peer, first := k.caller.view(), k.phase == ringing
+	peer, first := k.caller.viewFor(d.person), k.phase == ringing
 	if first {
 		k.merged = e.CallID
 		c.join(k, d, signal.Accept{Video: in.Video})

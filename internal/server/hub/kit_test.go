@@ -20,15 +20,16 @@ var noon = time.Date(2026, 7, 8, 12, 0, 0, 0, time.UTC)
 
 // world is a core with a made-up clock, journal and relay.
 type world struct {
-	t     *testing.T
-	c     *core
-	saved []Record
-	lines []signal.ChatMessage
-	full  bool // the disk
-	peers []string
-	ended []string // calls the relay was told about
-	held  []string // what it was told of early connections
-	next  int
+	t       *testing.T
+	c       *core
+	saved   []Record
+	lines   []signal.ChatMessage
+	full    bool   // the disk
+	blocked []bool // of each line
+	peers   []string
+	ended   []string // calls the relay was told about
+	held    []string // what it was told of early connections
+	next    int
 }
 
 func newWorld(t *testing.T, names ...string) *world {
@@ -47,13 +48,13 @@ func newWorld(t *testing.T, names ...string) *world {
 
 func (w *world) SaveCall(r Record) { w.saved = append(w.saved, r) }
 
-func (w *world) SaveMessage(m signal.ChatMessage, done func(signal.ChatMessage, error)) {
+func (w *world) SaveMessage(m signal.ChatMessage, blocked bool, done func(signal.ChatMessage, error)) {
 	if w.full {
 		done(m, fmt.Errorf("disk is full"))
 		return
 	}
 	m.ID = int64(len(w.lines) + 1)
-	w.lines = append(w.lines, m)
+	w.lines, w.blocked = append(w.lines, m), append(w.blocked, blocked)
 	done(m, nil)
 }
 

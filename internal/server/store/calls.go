@@ -22,46 +22,48 @@ type Call struct {
 	EndedBy      string    // user id; empty: the server
 	Path         string    // signal.Path
 	SetupMs      int64
+	Blocked      bool // the callee had blocked the caller: only the caller ever sees it
 }
 
 // PersonCall is a call with the other person's roster row.
 type PersonCall struct {
 	Call
 	Peer User
+	Seq  int64 // the order in which calls were dialled; ids are the clients' and may repeat
 }
 
 // putCall writes a call or what has changed of it.
 func putCall(ctx context.Context, tx *sql.Tx, c Call) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO calls (id, caller, callee, caller_device, callee_device, video, started_ms,
-			accepted_ms, ended_ms, reason, ended_by, path, setup_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			accepted_ms, ended_ms, reason, ended_by, path, setup_ms, blocked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id, started_ms) DO UPDATE SET callee_device = excluded.callee_device, accepted_ms = excluded.accepted_ms,
 			ended_ms = excluded.ended_ms, reason = excluded.reason, ended_by = excluded.ended_by, path = excluded.path,
 			setup_ms = excluded.setup_ms, caller_device = excluded.caller_device`,
 		c.ID, c.Caller, c.Callee, c.CallerDevice, c.CalleeDevice, c.Video, toMs(c.Started),
-		toMs(c.Accepted), toMs(c.Ended), c.Reason, c.EndedBy, c.Path, c.SetupMs)
+		toMs(c.Accepted), toMs(c.Ended), c.Reason, c.EndedBy, c.Path, c.SetupMs, c.Blocked)
 	return explain("write", err)
 }
 
 const callColumns = `c.id, c.caller, c.callee, c.caller_device, c.callee_device, c.video, c.started_ms, c.accepted_ms,
-	c.ended_ms, c.reason, c.ended_by, c.path, c.setup_ms`
+	c.ended_ms, c.reason, c.ended_by, c.path, c.setup_ms, c.blocked`
 
 func (c *Call) scan(r row, more ...any) error {
 	var started, accepted, ended int64
 	err := r.Scan(append([]any{
 		&c.ID, &c.Caller, &c.Callee, &c.CallerDevice, &c.CalleeDevice, &c.Video,
-		&started, &accepted, &ended, &c.Reason, &c.EndedBy, &c.Path, &c.SetupMs,
+		&started, &accepted, &ended, &c.Reason, &c.EndedBy, &c.Path, &c.SetupMs, &c.Blocked,
 	}, more...)...)
 	c.Started, c.Accepted, c.Ended = fromMs(started), fromMs(accepted), fromMs(ended)
 	return explain("read", err)
 }
 
-const personCalls = `SELECT ` + callColumns + `, u.id, u.name, u.kind FROM calls c
+const personCalls = `SELECT ` + callColumns + `, u.id, u.name, u.kind, c.seq FROM calls c
 	JOIN users u ON u.id = CASE WHEN c.caller = ?1 THEN c.callee ELSE c.caller END
-	WHERE (c.caller = ?1 OR c.callee = ?1) `
+	WHERE (c.caller = ?1 OR c.callee = ?1 AND c.blocked = 0) `
 
 func scanPersonCall(r row) (PersonCall, error) {
 	var p PersonCall
-	err := p.scan(r, &p.Peer.ID, &p.Peer.Name, &p.Peer.Kind)
+	err := p.scan(r, &p.Peer.ID, &p.Peer.Name, &p.Peer.Kind, &p.Seq)
 	return p, err
 }
 
@@ -81,6 +83,11 @@ func (s *Store) Calls(ctx context.Context, userID, before string, limit int) ([]
 			return nil, explain("read", err)
 		}
 	}
+	return s.CallsBefore(ctx, userID, older, limit)
+}
+
+// CallsBefore gives a person's newest limit calls with a Seq below older, newest first.
+func (s *Store) CallsBefore(ctx context.Context, userID string, older int64, limit int) ([]PersonCall, error) {
 	rows, err := s.read.QueryContext(ctx, personCalls+`AND c.seq < ?2 ORDER BY c.seq DESC LIMIT ?3`, userID, older, limit)
 	if err != nil {
 		return nil, explain("read", err)

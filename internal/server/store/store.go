@@ -61,7 +61,8 @@ func (s *Store) Start(ctx context.Context) error {
 		return fmt.Errorf("open database: %w", err)
 	}
 	// FULL: what has been acknowledged survives a power cut (WAL with NORMAL may lose the last commits).
-	if s.write, err = open(path, "journal_mode(wal)", "synchronous(full)"); err != nil {
+	// What is deleted is overwritten, not just forgotten.
+	if s.write, err = open(path, "journal_mode(wal)", "synchronous(full)", "secure_delete(1)"); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
