@@ -40,6 +40,12 @@ const overview = `visavis-server is the server of Visavis.
   visavis-server serve [flags]   run until SIGTERM or Ctrl-C
   visavis-server health [--data DIR] [--wait TIME]
                                  ask the server on that folder whether people could sign in
+  visavis-server user add NAME | list | passwd NAME | disable NAME | enable NAME | delete NAME
+  visavis-server invite create | list | revoke ID
+  visavis-server export NAME     all that is kept of a person, as JSON
+  visavis-server backup FILE     everything into one file, also while the server runs
+  visavis-server restore FILE    and back, when it does not
+                                 these find the server by --data DIR; "user add --help" and so on list their flags
   visavis-server version         say which version this is
   visavis-server help            this; "serve --help" lists the flags
 `
@@ -54,6 +60,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return serve(ctx, args[1:], env, out, problems)
 	case "health":
 		return health(ctx, args[1:], out, problems)
+	case "user", "invite", "export", "backup", "restore":
+		return operate(ctx, args, env, out, problems)
 	case "version", "--version", "-version":
 		fmt.Fprintln(out, "visavis-server", version)
 		return exitOK

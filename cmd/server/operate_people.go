@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"visavis.example/internal/server/admin"
+	"visavis.example/internal/signal"
+)
+
+// passwordFlag lets a password come from a file. It is never an argument: other users of the machine can read those.
+func (c *command) passwordFlag() *string {
+	return c.flags.String("password-file", "", "`FILE` whose first line is the password, /dev/stdin for instance; default: one is made and shown")
+}
+
+// password reads it, or makes one.
+func password(file string) (p string, made bool, err error) {
+	if file == "" {
+		t := strings.ToLower(rand.Text())
+		return t[:5] + "-" + t[5:10] + "-" + t[10:15] + "-" + t[15:20], true, nil // 100 random bits
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return "", false, fmt.Errorf("password: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	line, err := bufio.NewReader(f).ReadString('\n')
+	if p = strings.TrimRight(line, "\r\n"); p == "" {
+		return "", false, fmt.Errorf("password: %s begins with an empty line (%w)", file, errors.Join(err, errEmpty))
+	}
+	return p, false, nil
+}
+
+var errEmpty = errors.New("nothing to take")
+
+func userAdd(ctx context.Context, c *command, args []string) error {
+	file := c.passwordFlag()
+	if err := c.parse(args, "NAME"); err != nil {
+		return err
+	}
+	p, made, err := password(*file)
+	if err != nil {
+		return err
+	}
+	if _, err := c.ask(ctx, admin.Request{Command: admin.UserAdd, Name: c.words[0], Password: p}); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s has an account.\n", c.words[0])
+	c.showPassword(p, made)
+	return nil
+}
+
+func (c *command) showPassword(p string, made bool) {
+	if made {
+		fmt.Fprintf(c.out, "password: %s\nIt is shown only now. It can be changed in the settings of the app.\n", p)
+	}
+}
+
+func userPasswd(ctx context.Context, c *command, args []string) error {
+	file := c.passwordFlag()
+	if err := c.parse(args, "NAME"); err != nil {
+		return err
+	}
+	p, made, err := password(*file)
+	if err != nil {
+		return err
+	}
+	if _, err := c.ask(ctx, admin.Request{Command: admin.UserPasswd, Name: c.words[0], Password: p}); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s has another password and is signed out everywhere.\n", c.words[0])
+	c.showPassword(p, made)
+	return nil
+}
+
+func userList(ctx context.Context, c *command, args []string) error {
+	c.flags.BoolVar(&c.asJSON, "json", false, "as JSON, for programs")
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	r, err := c.ask(ctx, admin.Request{Command: admin.UserList})
+	switch {
+	case err != nil:
+		return err
+	case c.asJSON:
+		if r.Users == nil {
+			r.Users = []admin.User{}
+		}
+		return c.writeJSON(r.Users)
+	case len(r.Users) == 0:
+		fmt.Fprintln(c.out, "Nobody has an account.")
+		return nil
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tSTATE\tSIGNED IN\tLAST SEEN\tSINCE\tID")
+	for _, u := range r.Users {
+		state := "offline"
+		switch {
+		case u.Disabled:
+			state = "disabled"
+		case u.Online:
+			state = "online"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", u.Name, state, u.Sessions, day(u.Used), day(u.Created), u.ID)
+	}
+	return t.Flush()
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02")
+}
+
+func userDisable(ctx context.Context, c *command, args []string) error {
+	return c.simple(ctx, args, admin.UserDisable, "is signed out everywhere and cannot sign in until enabled again.")
+}
+
+func userEnable(ctx context.Context, c *command, args []string) error {
+	return c.simple(ctx, args, admin.UserEnable, "can sign in again.")
+}
+
+// simple is a command that takes a name and nothing else.
+func (c *command) simple(ctx context.Context, args []string, what, says string) error {
+	if err := c.parse(args, "NAME"); err != nil {
+		return err
+	}
+	if _, err := c.ask(ctx, admin.Request{Command: what, Name: c.words[0]}); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, c.words[0], says)
+	return nil
+}
+
+func userDelete(ctx context.Context, c *command, args []string) error {
+	lines := c.flags.Bool("lines", false, "also every line of chat that the person wrote, which others would keep")
+	yes := c.flags.Bool("yes", false, "really: it cannot be taken back")
+	if err := c.parse(args, "NAME"); err != nil {
+		return err
+	}
+	if !*yes {
+		return fmt.Errorf("deleting %s cannot be taken back. Give --yes to do it; \"visavis-server export\" first keeps a copy, "+
+			"\"visavis-server user disable\" only keeps the person out", c.words[0])
+	}
+	if _, err := c.ask(ctx, admin.Request{Command: admin.UserDelete, Name: c.words[0], Lines: *lines}); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, c.words[0], "is deleted. What others keep of their calls and chats says \"Deleted account\".")
+	return nil
+}
+
+func inviteCreate(ctx context.Context, c *command, args []string) error {
+	var n signal.NewInvite
+	c.flags.IntVar(&n.Uses, "uses", signal.DefaultInviteUses, "how many `ACCOUNTS` it makes")
+	c.flags.IntVar(&n.Days, "days", signal.DefaultInviteDays, "for how many `DAYS` it is good")
+	site := c.flags.String("site", "", "`https://HOST[:PORT]` by which people reach the server; default: what the running server knows")
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	if n.Uses < 1 || n.Days < 1 {
+		return errors.New("--uses and --days are 1 or more")
+	}
+	r, err := c.ask(ctx, admin.Request{Command: admin.InviteCreate, Invite: n})
+	if err != nil {
+		return err
+	}
+	link := r.Invite.URL
+	switch {
+	case *site != "":
+		link = admin.URL(strings.TrimRight(*site, "/"), r.Invite.Invite)
+	case link == "":
+		link = admin.URL("https://YOUR-SERVER", r.Invite.Invite)
+	}
+	fmt.Fprintln(c.out, link)
+	fmt.Fprintf(c.out, "for %d account(s), until %s; id %s\n", r.Invite.Uses, r.Invite.Expires.Local().Format("2006-01-02 15:04"), r.Invite.ID)
+	return nil
+}
+
+func inviteList(ctx context.Context, c *command, args []string) error {
+	c.flags.BoolVar(&c.asJSON, "json", false, "as JSON, for programs")
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	r, err := c.ask(ctx, admin.Request{Command: admin.InviteList})
+	switch {
+	case err != nil:
+		return err
+	case c.asJSON:
+		if r.Invites == nil {
+			r.Invites = []admin.Invite{}
+		}
+		return c.writeJSON(r.Invites)
+	case len(r.Invites) == 0:
+		fmt.Fprintln(c.out, "There are no invites.")
+		return nil
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tBY\tUSED\tEXPIRES\tWHO CAME")
+	for _, v := range r.Invites {
+		by := v.By
+		if by == "" {
+			by = "(operator)"
+		}
+		until := v.Expires.Local().Format("2006-01-02 15:04")
+		if v.Expires.Before(time.Now()) {
+			until = "over"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d of %d\t%s\t%s\n", v.ID, by, v.Used, v.Uses, until, strings.Join(v.UsedBy, ", "))
+	}
+	return t.Flush()
+}
+
+func inviteRevoke(ctx context.Context, c *command, args []string) error {
+	if err := c.parse(args, "ID"); err != nil {
+		return err
+	}
+	if _, err := c.ask(ctx, admin.Request{Command: admin.InviteRevoke, ID: c.words[0]}); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, "The invite is good for nobody any more.")
+	return nil
+}
