@@ -168,12 +168,13 @@ func TestQuotaOfADevice(t *testing.T) {
 
 func TestQuotaOfAnAddress(t *testing.T) {
 	s := start(t, &Server{})
-	for range maxPerIP / maxPerDevice {
+	for n := 0; n < maxPerIP; {
 		a := join(s, signal.NewID())
-		for range maxPerDevice {
+		for range min(maxPerDevice, maxPerIP-n) {
 			if got := newProbe(t, s, a).allocate(); got != "ok" {
 				t.Fatal(got)
 			}
+			n++
 		}
 	}
 	if got := newProbe(t, s, join(s, signal.NewID())).allocate(); got != "486" {

@@ -23,7 +23,7 @@ import (
 
 // Limits.
 const (
-	maxPerDevice  = 8    // allocations of one device: two (UDP and TCP) for each of 3 early connections, and for a fresh one
+	maxPerDevice  = 12   // allocations of one device: UDP, TCP and TLS for each of 3 early connections, and for a fresh one
 	maxPerIP      = 200  // allocations, and TCP connections, from one source address
 	maxStreams    = 4000 // TCP connections
 	maxPeers      = 64   // signalled addresses kept for one call
@@ -52,6 +52,7 @@ type Server struct {
 	book    *book
 	udp     *socket
 	tcp     *listener
+	site    *listener // of connections that Serve was given
 	turn    *turn.Server
 	running sync.WaitGroup // what pion runs for us and does not wait for
 }
@@ -84,6 +85,8 @@ func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
 	s.book = newBook(public, s.LAN)
 	s.udp = newSocket(udp, s.book.births, s.running.Done)
 	s.tcp = newListener(tcp, s.book, &s.running)
+	s.site = newListener(newHanded(tcp.Addr()), s.book, &s.running)
+	s.site.crowd = s.tcp.crowd
 	addresses := &addresses{book: s.book, bind: bindAddr(public, host), min: s.PortMin, max: s.PortMax, running: &s.running}
 	s.running.Add(1) // pion's read loop on the UDP socket
 	var err error
@@ -99,9 +102,10 @@ func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
 		PacketConnConfigs: []turn.PacketConnConfig{{
 			PacketConn: s.udp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits,
 		}},
-		ListenerConfigs: []turn.ListenerConfig{{
-			Listener: s.tcp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits,
-		}},
+		ListenerConfigs: []turn.ListenerConfig{
+			{Listener: s.tcp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits},
+			{Listener: s.site, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits},
+		},
 	})
 	if err != nil {
 		s.running.Done()

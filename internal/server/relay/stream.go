@@ -20,26 +20,32 @@ const (
 	writeWithin  = 10 * time.Second // then the client is too slow for a call
 )
 
-// listener is the TCP listener as pion sees it: it survives errors of Accept (pion's loop ends at the first) and bounds
-// the number of connections.
+// listener is a source of TCP connections as pion sees it: it survives errors of Accept (pion's loop ends at the first)
+// and bounds the number of connections.
 type listener struct {
 	net.Listener
-	book     *book
+	*crowd
+	book    *book
+	running *sync.WaitGroup
+	closed  chan struct{}
+	shut    sync.Once
+}
+
+// crowd is the TCP clients of all listeners together.
+type crowd struct {
 	refusals refusals
-	running  *sync.WaitGroup
-	closed   chan struct{}
-	shut     sync.Once
 
 	mu      sync.Mutex
 	ended   bool
 	streams map[*stream]struct{}
 	perIP   map[netip.Addr]int
+	clients map[client]struct{}
 }
 
 func newListener(l net.Listener, b *book, running *sync.WaitGroup) *listener {
 	return &listener{
 		Listener: l, book: b, running: running, closed: make(chan struct{}),
-		streams: map[*stream]struct{}{}, perIP: map[netip.Addr]int{},
+		crowd: &crowd{streams: map[*stream]struct{}{}, perIP: map[netip.Addr]int{}, clients: map[client]struct{}{}},
 	}
 }
 
@@ -68,20 +74,23 @@ func (l *listener) admit(c net.Conn) *stream {
 	from := clientOf(c.RemoteAddr())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended || len(l.streams) >= maxStreams || l.perIP[from.at.Addr()] >= maxPerIP {
+	// The book knows clients by their address: one port of theirs must not come in by two listeners at once.
+	if _, twice := l.clients[from]; twice || l.ended || len(l.streams) >= maxStreams || l.perIP[from.at.Addr()] >= maxPerIP {
 		return nil
 	}
 	s := &stream{Conn: c, in: bufio.NewReaderSize(c, 4096), listener: l, client: from}
 	l.streams[s] = struct{}{}
+	l.clients[from] = struct{}{}
 	l.perIP[from.at.Addr()]++
 	l.running.Add(1) // pion serves it until it is closed
 	return s
 }
 
-func (l *listener) forget(s *stream) {
+func (l *crowd) forget(s *stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.streams, s)
+	delete(l.clients, s.client)
 	if l.perIP[s.client.at.Addr()]--; l.perIP[s.client.at.Addr()] <= 0 {
 		delete(l.perIP, s.client.at.Addr())
 	}
@@ -94,7 +103,7 @@ func (l *listener) Close() error {
 }
 
 // closeStreams ends the connections, which pion leaves open when it closes.
-func (l *listener) closeStreams() {
+func (l *crowd) closeStreams() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
