@@ -13,6 +13,7 @@ export GOBIN := $(TOOLS)
 GOFUMPT_VERSION     := v0.10.0
 STATICCHECK_VERSION := v0.8.2
 GOLANGCI_VERSION    := v2.15.0
+PEBBLE_VERSION      := v2.8.0
 
 .PHONY: help run demo test check bench callbench build client server deps-build deps-test clean fuzz
 
@@ -25,7 +26,7 @@ run: deps-build build ## build, start the server in ./data and open the desktop 
 demo: deps-demo build ## two desktop windows call each other for 15 s; leaves demo/
 	@scripts/demo.sh
 
-test: deps-test ## everything: unit, end-to-end with real browsers, race detector
+test: deps-test tools-test ## everything: unit, end-to-end with real browsers, race detector
 	@scripts/test.sh
 
 check: deps-test tools ## formatting, vet, linters, module file, types of the browser code
@@ -46,7 +47,7 @@ client:
 server:
 	@CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/visavis-server ./cmd/server
 
-.PHONY: deps-demo tools
+.PHONY: deps-demo tools tools-test
 deps-build: ; @scripts/deps.sh build
 deps-demo:  ; @scripts/deps.sh demo
 deps-test:  ; @scripts/deps.sh test
@@ -59,6 +60,12 @@ $(TOOLS)/staticcheck-$(STATICCHECK_VERSION):
 	go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) && touch $@
 $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 	go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) && touch $@
+
+# What tests run beside our own programs: Let's Encrypt's test authority, with its own module file.
+tools-test: $(TOOLS)/pebble-$(PEBBLE_VERSION)
+
+$(TOOLS)/pebble-$(PEBBLE_VERSION):
+	CGO_ENABLED=0 go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION) && touch $@
 
 fuzz: ## each fuzz target for 30 s
 	@scripts/fuzz.sh 30s

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"visavis.example/internal/server"
@@ -63,7 +65,7 @@ func ask(ctx context.Context, data string) (url string, err error) {
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	if st.Certificate != "" {
-		pem, err := os.ReadFile(st.Certificate)
+		chain, err := os.ReadFile(st.Certificate)
 		if err != nil {
 			return "", fmt.Errorf("read certificate: %w", err)
 		}
@@ -71,8 +73,9 @@ func ask(ctx context.Context, data string) (url string, err error) {
 		if err != nil {
 			roots = x509.NewCertPool()
 		}
-		roots.AppendCertsFromPEM(pem)
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		roots.AppendCertsFromPEM(chain)
+		// A certificate for a domain is not for the address by which this machine reaches itself.
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, ServerName: nameIn(chain), MinVersion: tls.VersionTLS12}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, st.URL+"/healthz", nil)
 	if err != nil {
@@ -87,4 +90,17 @@ func ask(ctx context.Context, data string) (url string, err error) {
 		return "", fmt.Errorf("%s/healthz says %s", st.URL, res.Status)
 	}
 	return st.URL, nil
+}
+
+// nameIn is a name that the first certificate is for; empty when it has none.
+func nameIn(chain []byte) string {
+	block, _ := pem.Decode(chain)
+	if block == nil {
+		return ""
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil || len(c.DNSNames) == 0 {
+		return ""
+	}
+	return strings.Replace(c.DNSNames[0], "*", "any", 1)
 }

@@ -114,4 +114,7 @@ func greet(out io.Writer, s *server.Server) {
 	if a := s.TURNAddr(); a.IsValid() {
 		fmt.Fprintln(out, "relay    ", a)
 	}
+	for _, u := range s.NamedURLs() {
+		fmt.Fprintln(out, "for the app", u)
+	}
 }

@@ -59,10 +59,10 @@ func TestServeUntilToldToStop(t *testing.T) {
 		t.Fatalf("the first line is %q", lines.Text())
 	}
 	var rest []string
-	for len(rest) < 3 && lines.Scan() {
+	for len(rest) < 4 && lines.Scan() {
 		rest = append(rest, lines.Text())
 	}
-	if all := strings.Join(rest, "\n"); !strings.Contains(all, "fingerprint ") || !strings.Contains(all, "cert.pem") || !strings.Contains(all, "relay") {
+	if all := strings.Join(rest, "\n"); !strings.Contains(all, "fingerprint ") || !strings.Contains(all, "cert.pem") || !strings.Contains(all, "relay") || !strings.Contains(all, "for the app "+url+"#fp=") {
 		t.Fatalf("it says\n%s", all)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, server.StateFile))

@@ -13,6 +13,7 @@ import (
 
 	"visavis.example/internal/server"
 	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/certify"
 	protocol "visavis.example/internal/signal"
 )
 
@@ -34,6 +35,13 @@ func parse(args []string, env func(string) (string, bool), problems io.Writer) (
 	f.StringVar(&c.DataDir, "data", server.DefaultDataDir, "`DIR` for the database and the certificate; made when missing")
 	f.StringVar(&c.CertFile, "cert", "", "`FILE` with your certificate chain (PEM); default: a self-signed one, made at the first start")
 	f.StringVar(&c.KeyFile, "key", "", "`FILE` with its key (PEM)")
+	f.Func("domain", "`NAME[,NAME]` of the site: get a certificate for it by ACME, agreeing to the authority's terms; port 443 of it must lead here", func(s string) error {
+		c.ACME.Domains = strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ',' || r == ' ' })
+		return nil
+	})
+	f.StringVar(&c.ACME.Email, "acme-email", "", "`ADDRESS` to which the authority may write")
+	f.StringVar(&c.ACME.Directory, "acme-directory", certify.LetsEncrypt, "`URL` of the authority's ACME directory")
+	f.StringVar(&c.ACME.CAFile, "acme-ca", "", "`FILE` with the certificate that the authority's directory is trusted by (PEM); default: the system's")
 	f.BoolVar(&c.HTTP, "http", false, "plain HTTP instead of HTTPS; on loopback only")
 	f.Func("public-ip", "`IP` address at which the relay is reached from outside; default: found out", func(s string) (err error) {
 		if c.PublicIP, err = netip.ParseAddr(s); err != nil {

@@ -249,7 +249,7 @@ func TestEchoAnswers(t *testing.T) {
 	call := invite(alice, echo)
 	alice.push(signal.CodeRinging, call)
 	in := decode[signal.Accepted](t, alice.push(signal.CodeAccepted, call))
-	if len(in.ICEServers) != 1 || len(in.ICEServers[0].URLs) != 3 || in.ICEServers[0].Credential == "" ||
+	if len(in.ICEServers) != 1 || len(in.ICEServers[0].URLs) != 4 || in.ICEServers[0].Credential == "" ||
 		!strings.HasPrefix(in.ICEServers[0].URLs[0], "stun:127.0.0.1:") || strings.Contains(in.ICEServers[0].Credential, g.token) {
 		t.Fatalf("alice is given %+v", in.ICEServers)
 	}

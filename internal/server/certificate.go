@@ -28,15 +28,8 @@ const (
 	certBefore = time.Hour // clients' clocks are late
 )
 
-// certificate is what clients meet.
-type certificate struct {
-	pair        tls.Certificate
-	file        string // PEM
-	fingerprint string // SHA-256, AA:BB:…
-	selfSigned  bool
-}
-
-func loadCertificate(certFile, keyFile string) (*certificate, error) {
+// loadCertificate reads the operator's own certificate.
+func loadCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
@@ -44,21 +37,26 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	if time.Now().After(pair.Leaf.NotAfter) {
 		return nil, fmt.Errorf("certificate %s has expired on %s", certFile, pair.Leaf.NotAfter.Format(time.DateOnly))
 	}
-	return newCertificate(pair, certFile), nil
+	return &pair, nil
 }
 
-func newCertificate(pair tls.Certificate, file string) *certificate {
-	sum := sha256.Sum256(pair.Leaf.Raw)
-	hex := strings.ReplaceAll(strings.ToUpper(fmt.Sprintf("% x", sum[:])), " ", ":")
-	return &certificate{pair: pair, file: file, fingerprint: hex}
+// fingerprintOf is a certificate's SHA-256 as browsers show it: AA:BB:…
+func fingerprintOf(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return strings.ReplaceAll(strings.ToUpper(fmt.Sprintf("% x", sum[:])), " ", ":")
+}
+
+// selfSignedFiles are the names of the certificate and its key in a folder.
+func selfSignedFiles(dir string) (certFile, keyFile string) {
+	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 }
 
 // selfSigned gives the certificate in a folder, or makes one for this machine and the host that it listens on.
-func selfSigned(dir, host string, now time.Time) (*certificate, error) {
+func selfSigned(dir, host string, now time.Time) (*tls.Certificate, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certFile, keyFile := selfSignedFiles(dir)
 	key, keyPEM, err := keepKey(keyFile)
 	if err != nil {
 		return nil, err
@@ -79,9 +77,7 @@ func selfSigned(dir, host string, now time.Time) (*certificate, error) {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
 	}
-	c := newCertificate(pair, certFile)
-	c.selfSigned = true
-	return c, nil
+	return &pair, nil
 }
 
 // covers says whether a certificate is for the host; no host is every interface, whose addresses may change at any time

@@ -18,7 +18,7 @@ func TestSelfSignedCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := first.pair.Leaf
+	c := first.Leaf
 	for _, host := range []string{"localhost", "127.0.0.1", "::1", "call.example.org"} {
 		if err := c.VerifyHostname(host); err != nil {
 			t.Error(err)
@@ -47,10 +47,10 @@ func TestSelfSignedCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (next.fingerprint == first.fingerprint) != want {
+		if (fingerprintOf(next.Leaf) == fingerprintOf(first.Leaf)) != want {
 			t.Errorf("%s: the same certificate: %v, want %v", what, !want, want)
 		}
-		if key, ok := next.pair.Leaf.PublicKey.(*ecdsa.PublicKey); !ok || !key.Equal(first.pair.Leaf.PublicKey) {
+		if key, ok := next.Leaf.PublicKey.(*ecdsa.PublicKey); !ok || !key.Equal(first.Leaf.PublicKey) {
 			t.Errorf("%s: the key has changed", what)
 		}
 		first = next
@@ -79,5 +79,21 @@ func TestHostOf(t *testing.T) {
 		if got := hostOf(in); got != want {
 			t.Errorf("host of %.40q is %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestAuthorityOf(t *testing.T) {
+	local := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 8443}
+	for in, want := range map[string]string{
+		"example.org:8443": "example.org:8443", "example.org": "example.org:443", "[2001:db8::1]:8443": "[2001:db8::1]:8443",
+		"[2001:db8::1]": "[2001:db8::1]:443", "example.org:": "example.org:443", "example.org:0": "example.org:443",
+		"example.org:70000": "example.org:443", "": "192.0.2.1:8443", "x?transport=tcp": "192.0.2.1:8443",
+	} {
+		if got := authorityOf(in, true, local); got != want {
+			t.Errorf("authority of %q is %q, want %q", in, got, want)
+		}
+	}
+	if got := authorityOf("localhost", false, local); got != "localhost:80" {
+		t.Error(got)
 	}
 }

@@ -32,6 +32,7 @@ type Config struct {
 	DataDir    string // made when missing. DefaultDataDir
 	CertFile   string // PEM, with KeyFile; both empty: a self-signed one in DataDir/tls
 	KeyFile    string
+	ACME       ACME       // without names: no authority is asked for a certificate
 	HTTP       bool       // plain HTTP, on loopback only
 	PublicIP   netip.Addr // of relayed ports; zero: found out
 	TURNHost   string     // by which clients reach the relay; empty: the host they used for the site
@@ -81,7 +82,7 @@ func (c *Config) fill() error {
 	case c.HTTP && !loopbackHost(host):
 		return fmt.Errorf("plain HTTP is for loopback only, and %q is not: passwords would cross the network in the clear", c.Listen)
 	}
-	return nil
+	return c.ACME.check(c)
 }
 
 func loopbackHost(host string) bool {

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -71,23 +73,33 @@ const credentialLife = 6 * time.Hour
 
 // relayDesk is the relay as the hub needs it.
 type relayDesk struct {
-	relay *relay.Server
-	host  string // what the operator says; empty: what the device used
+	relay  *relay.Server
+	host   string // what the operator says; empty: what the device used
+	secure bool   // the site's port speaks TLS
 }
 
-// ICEServers implements hub.Relay.
-func (d *relayDesk) ICEServers(host, userID, deviceID, callID string) []signal.ICEServer {
-	switch {
-	case host == "": // a device in this process
-		host = "127.0.0.1"
-		if a := d.relay.Addr().Addr(); !a.IsUnspecified() {
-			host = a.String()
-		}
-	case d.host != "":
-		host = d.host
-	}
+// ICEServers implements hub.Relay. The device reached the site at HOST:PORT; nothing: it is in this process.
+func (d *relayDesk) ICEServers(at, userID, deviceID, callID string) []signal.ICEServer {
 	name, password := d.relay.Credentials(userID, deviceID, callID, credentialLife)
-	return []signal.ICEServer{{URLs: d.relay.URLs(host), Username: name, Credential: password}}
+	return []signal.ICEServer{{URLs: d.urls(at), Username: name, Credential: password}}
+}
+
+// urls are the ways to the relay: its own port by UDP and TCP, and inside TLS the port of the site, which networks that
+// let nothing else out let out.
+func (d *relayDesk) urls(at string) []string {
+	if at == "" {
+		if a := d.relay.Addr().Addr(); !a.IsUnspecified() {
+			return d.relay.URLs(a.String())
+		}
+		return d.relay.URLs("127.0.0.1")
+	}
+	host, port, _ := net.SplitHostPort(at) // authorityOf has made it
+	host = cmp.Or(d.host, host)
+	urls := d.relay.URLs(host)
+	if d.secure {
+		urls = append(urls, "turns:"+net.JoinHostPort(host, port)+"?transport=tcp")
+	}
+	return urls
 }
 
 // AllowPeer implements hub.Relay.
@@ -141,4 +153,23 @@ func hostOf(header string) string {
 		return ""
 	}
 	return host
+}
+
+// authorityOf is where a device has reached us, as HOST:PORT: what its Host header says, with the scheme's port when it
+// names none; else where its connection has come to.
+func authorityOf(header string, secure bool, local net.Addr) string {
+	host := hostOf(header)
+	if host == "" {
+		return local.String()
+	}
+	port := "80"
+	if secure {
+		port = "443"
+	}
+	if _, p, err := net.SplitHostPort(header); err == nil {
+		if n, err := strconv.ParseUint(p, 10, 16); err == nil && n > 0 {
+			port = strconv.FormatUint(n, 10)
+		}
+	}
+	return net.JoinHostPort(host, port)
 }

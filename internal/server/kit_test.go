@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -39,7 +40,11 @@ type site struct {
 	http *http.Client
 	tls  *tls.Config
 	log  *journal
+	base string // the address by which it is reached; empty: the server's own URL
 }
+
+// url is where the site is reached.
+func (s *site) url() string { return cmp.Or(s.base, s.srv.URL()) }
 
 // journal is what the server logged.
 type journal struct {
@@ -123,7 +128,7 @@ func (a answer) failure() signal.Failure {
 
 func (s *site) send(method, path, body string, headers ...string) answer {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.srv.URL()+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url()+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -216,7 +221,7 @@ func (p *phone) cut() {
 	_ = p.conn.NetConn().Close()
 }
 
-func (s *site) wsURL() string { return "ws" + strings.TrimPrefix(s.srv.URL(), "http") + "/ws" }
+func (s *site) wsURL() string { return "ws" + strings.TrimPrefix(s.url(), "http") + "/ws" }
 
 // dial opens a socket, or gives the HTTP status with which it was refused (0: no answer).
 func (s *site) dial(h http.Header, protocols ...string) (conn *websocket.Conn, status int, err error) {

@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/door"
 	"visavis.example/internal/server/store"
 	"visavis.example/internal/server/web"
 	"visavis.example/internal/signal"
@@ -56,7 +55,7 @@ func (s *Server) handler() (http.Handler, error) {
 	return cross.Handler(mux), nil
 }
 
-func newHTTPServer(h http.Handler, cert *certificate, log *slog.Logger) *http.Server {
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerWait, ReadTimeout: bodyWait, WriteTimeout: replyWait, IdleTimeout: idleWait,
 		MaxHeaderBytes: maxHeaders,
@@ -64,18 +63,19 @@ func newHTTPServer(h http.Handler, cert *certificate, log *slog.Logger) *http.Se
 	}
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true) // the sockets' library upgrades HTTP/1.1 only
-	if cert != nil {
-		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert.pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	}
 	return srv
 }
 
-// httpListener is the site's listener, with TLS unless it is plain.
-func (s *Server) httpListener() net.Listener {
-	if s.cert == nil {
-		return s.listener
+// openDoor puts the site's port before the http.Server, and the relay beside it.
+func (s *Server) openDoor() {
+	s.door = &door.Door{Listener: s.listener, Logger: s.Logger.With("part", "door")}
+	if s.cert != nil {
+		s.door.TLS = s.cert.settings()
 	}
-	return tls.NewListener(s.listener, s.http.TLSConfig)
+	if s.relay != nil {
+		s.door.TURN = s.relay.Serve
+	}
+	s.door.Start()
 }
 
 // remote is the address of who asks. Headers that proxies write are not believed: anybody can write them.

@@ -19,6 +19,7 @@ import (
 
 	"visavis.example/internal/server/accounts"
 	"visavis.example/internal/server/backup"
+	"visavis.example/internal/server/door"
 	"visavis.example/internal/server/echo"
 	"visavis.example/internal/server/hub"
 	"visavis.example/internal/server/relay"
@@ -39,8 +40,9 @@ type Server struct {
 	relay    *relay.Server // nil: none
 	hub      *hub.Hub
 	sockets  *sockets
-	cert     *certificate // nil: plain HTTP
+	cert     *identity // nil: plain HTTP
 	listener net.Listener
+	door     *door.Door // of the site's port, from serve on
 	http     *http.Server
 	adminAt  string // the socket of the operator's commands
 	failed   chan error
@@ -111,12 +113,13 @@ func (s *Server) CertFile() string {
 	return s.cert.file
 }
 
-// Fingerprint is the SHA-256 of that certificate, as browsers show it; empty with plain HTTP.
+// Fingerprint is the SHA-256 of that certificate, as browsers show it; empty with plain HTTP, and while an authority has
+// not issued one yet.
 func (s *Server) Fingerprint() string {
 	if s.cert == nil {
 		return ""
 	}
-	return s.cert.fingerprint
+	return s.cert.fingerprint()
 }
 
 // URL is the address of the site for somebody on this machine.
@@ -133,9 +136,13 @@ func (s *Server) URL() string {
 	return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(a.Port()))
 }
 
-// OtherURLs are the addresses of the site for other machines; none when it listens on one address only.
+// OtherURLs are the addresses of the site for other machines: its domains, or all addresses of this machine; none when it
+// listens on one address only.
 func (s *Server) OtherURLs() []string {
 	a := s.Addr()
+	if len(s.ACME.Domains) > 0 {
+		return s.domainURLs(a.Port())
+	}
 	if !a.Addr().IsUnspecified() {
 		return nil
 	}
@@ -145,6 +152,17 @@ func (s *Server) OtherURLs() []string {
 	for _, ip := range ips {
 		if ip.IsGlobalUnicast() {
 			urls = append(urls, scheme+"://"+net.JoinHostPort(ip.String(), fmt.Sprint(a.Port())))
+		}
+	}
+	return urls
+}
+
+func (s *Server) domainURLs(port uint16) (urls []string) {
+	for _, d := range s.ACME.Domains {
+		if port == 443 {
+			urls = append(urls, "https://"+d)
+		} else {
+			urls = append(urls, "https://"+net.JoinHostPort(d, fmt.Sprint(port)))
 		}
 	}
 	return urls
@@ -171,20 +189,6 @@ func (s *Server) takeFolder(context.Context) error {
 		return err
 	}
 	return backup.Tidy(s.DataDir)
-}
-
-func (s *Server) loadCertificate(context.Context) error {
-	if s.HTTP {
-		return nil
-	}
-	var err error
-	if s.Config.CertFile != "" {
-		s.cert, err = loadCertificate(s.Config.CertFile, s.KeyFile)
-	} else {
-		host, _, _ := net.SplitHostPort(s.Listen) // fill has checked it
-		s.cert, err = selfSigned(filepath.Join(s.DataDir, "tls"), host, time.Now())
-	}
-	return err
 }
 
 func (s *Server) listen(ctx context.Context) error {
@@ -268,7 +272,7 @@ func (s *Server) startHub(ctx context.Context) error {
 		h.Running = append(h.Running, hub.Record(c))
 	}
 	if s.relay != nil {
-		h.Relay = &relayDesk{relay: s.relay, host: s.TURNHost}
+		h.Relay = &relayDesk{relay: s.relay, host: s.TURNHost, secure: s.cert != nil}
 	}
 	if err := h.Start(); err != nil {
 		return err
@@ -298,15 +302,20 @@ func (s *Server) serve(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.http = newHTTPServer(h, s.cert, s.Logger)
+	if err := s.startKeeper(); err != nil {
+		return err
+	}
+	s.http = newHTTPServer(h, s.Logger)
+	s.openDoor()
 	s.running.Go(func() {
-		err := s.http.Serve(s.httpListener())
+		err := s.http.Serve(s.door)
 		if !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("serve %s: %w", s.Listen, err)
 		}
 	})
 	s.running.Go(func() { s.sockets.pingAll(s.PingEvery, s.quit) })
 	s.running.Go(s.purge)
+	s.running.Go(s.watchCertificate)
 	s.atClose(func() {
 		close(s.quit)
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)

@@ -40,7 +40,7 @@ type socket struct {
 	outbox
 	server  *Server
 	session accounts.Session
-	host    string // by which the device reached us
+	host    string // HOST:PORT at which the device reached us
 	slot    int    // of the ping wheel
 
 	deadAfter time.Duration

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,10 +49,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	k := &socket{
 		outbox: outbox{conn: conn, running: &s.sockets.running}, server: s, session: session,
-		host: hostOf(r.Host), deadAfter: 2 * s.PingEvery,
-	}
-	if k.host == "" {
-		k.host, _, _ = net.SplitHostPort(conn.LocalAddr().String()) // where it has come to, at least
+		host: authorityOf(r.Host, s.cert != nil, conn.LocalAddr()), deadAfter: 2 * s.PingEvery,
 	}
 	if s.sockets.start(k) != nil {
 		_ = conn.Close()
