@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"visavis.example/internal/server/admin"
-	"visavis.example/internal/signal"
 )
 
 // passwordFlag lets a password come from a file. It is never an argument: other users of the machine can read those.
@@ -158,9 +157,9 @@ func userDelete(ctx context.Context, c *command, args []string) error {
 }
 
 func inviteCreate(ctx context.Context, c *command, args []string) error {
-	var n signal.NewInvite
-	c.flags.IntVar(&n.Uses, "uses", signal.DefaultInviteUses, "how many `ACCOUNTS` it makes")
-	c.flags.IntVar(&n.Days, "days", signal.DefaultInviteDays, "for how many `DAYS` it is good")
+	var n admin.NewInvite
+	c.flags.IntVar(&n.Uses, "uses", admin.DefaultInviteUses, "how many `ACCOUNTS` it makes")
+	c.flags.IntVar(&n.Days, "days", admin.DefaultInviteDays, "for how many `DAYS` it is good")
 	site := c.flags.String("site", "", "`https://HOST[:PORT]` by which people reach the server; default: what the running server knows")
 	if err := c.parse(args); err != nil {
 		return err

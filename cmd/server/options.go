@@ -14,7 +14,6 @@ import (
 	"visavis.example/internal/server"
 	"visavis.example/internal/server/accounts"
 	"visavis.example/internal/server/certify"
-	protocol "visavis.example/internal/signal"
 )
 
 // options are the flags of serve, as they were given or from the environment.
@@ -55,7 +54,7 @@ func parse(args []string, env func(string) (string, bool), problems io.Writer) (
 	})
 	f.BoolVar(&c.LAN, "lan", false, "the relay may reach private addresses (10/8, 192.168/16 …)")
 	f.Func("sign-up", "who may make an `ACCOUNT`: open (everybody), invite (who has an invite), closed (only \"visavis-server user add\"); default open", func(s string) error {
-		c.SignUp = protocol.SignUpMode(s)
+		c.SignUp = server.SignUpMode(s)
 		return oneOf(s, "open", "invite", "closed")
 	})
 	f.Func("invites", "`WHO` may make invites where one needs one: people, or admin (only \"visavis-server invite create\"); default people", func(s string) error {

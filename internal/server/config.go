@@ -25,6 +25,9 @@ const (
 // NoTURN as Config.TURNListen means no relay at all.
 const NoTURN = "none"
 
+// SignUpMode says who may make an account.
+type SignUpMode = signal.SignUpMode
+
 // Config is what an operator can choose. The zero value is a server on every interface with its data in ./data.
 type Config struct {
 	Listen     string // HOST:PORT of the site and the sockets; port 0 takes a free one. DefaultListen
@@ -45,8 +48,8 @@ type Config struct {
 	RingTimeout   time.Duration // 45 s
 	EchoRingFor   time.Duration // before the Echo contact answers. 2 s
 
-	SignUp   signal.SignUpMode // who may make an account. signal.SignUpOpen
-	Inviting string            // who may make invites. accounts.InvitingPeople
+	SignUp   SignUpMode // who may make an account. signal.SignUpOpen
+	Inviting string     // who may make invites. accounts.InvitingPeople
 
 	Limits    accounts.Limits // zero rates: accounts.DefaultLimits
 	Passwords accounts.Work   // what one password hash costs; zero: accounts.DefaultWork

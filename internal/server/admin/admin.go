@@ -32,14 +32,23 @@ const (
 	InviteRevoke = "invite revoke" // ID
 )
 
+// NewInvite is what an invite should be like.
+type NewInvite = signal.NewInvite
+
+// What an invite is when nothing is said.
+const (
+	DefaultInviteUses = signal.DefaultInviteUses
+	DefaultInviteDays = signal.DefaultInviteDays
+)
+
 // Request is one command.
 type Request struct {
-	Command  string           `json:"command"`
-	Name     string           `json:"name,omitempty"`
-	Password string           `json:"password,omitempty"`
-	Lines    bool             `json:"lines,omitempty"` // with everything the person has written
-	Invite   signal.NewInvite `json:"invite,omitzero"`
-	ID       string           `json:"id,omitempty"`
+	Command  string    `json:"command"`
+	Name     string    `json:"name,omitempty"`
+	Password string    `json:"password,omitempty"`
+	Lines    bool      `json:"lines,omitempty"` // with everything the person has written
+	Invite   NewInvite `json:"invite,omitzero"`
+	ID       string    `json:"id,omitempty"`
 }
 
 // Reply is what came of it.

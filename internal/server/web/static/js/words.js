@@ -51,6 +51,9 @@ export function endWords({reason, outgoing, name, byMe, talked}) {
     case 'offline':
         return outgoing ? [`${name} is not online`, 'They will see your call when they are back.'] :
             [`Missed call from ${name}`, 'You were not online.'];
+    case 'do_not_disturb':
+        return outgoing ? [`${name} does not want to be disturbed`, 'They will see that you called. You could send a message.'] :
+            [`Missed call from ${name}`, 'You did not want to be disturbed.'];
     case 'answered_elsewhere':
         return ['Answered elsewhere', 'You took this call on another device.'];
     case 'declined_elsewhere':
@@ -97,6 +100,8 @@ export function recordWords(r) {
         return 'No answer';
     case 'offline':
         return 'Not online';
+    case 'do_not_disturb':
+        return 'Do not disturb';
     }
     return 'Not connected';
 }
