@@ -26,13 +26,14 @@ var may = map[string][]string{
 	"internal/app":       {"internal/signal", "internal/call", "internal/report"},
 	"internal/ui":        {"internal/app", "internal/call", "internal/signal", "assets"}, // value types of Snapshot
 	"internal/server":    {"internal/signal"},
+	"internal/doctor":    {"internal/signal"},
 	"internal/testkit":   {"internal/signal", "internal/call", "internal/media", "internal/peer", "internal/app", "internal/server"},
 	"internal/e2e":       {"internal/testkit", "internal/signal", "internal/media"},
 	"internal/demo":      {"internal/testkit"},
 	"internal/bench":     {"internal/testkit"},
 	"internal/callbench": {"internal/testkit", "internal/media"},
 	"cmd/client":         {"internal/app", "internal/ui", "internal/peer", "internal/media", "internal/signal", "internal/call", "internal/report", "assets"},
-	"cmd/server":         {"internal/server"},
+	"cmd/server":         {"internal/server", "internal/doctor", "internal/signal"},
 }
 
 const cgo = "cgo" // stands for any package outside the standard library with cgo files
@@ -44,6 +45,7 @@ var never = map[string]map[string]string{
 	"internal/app":    {"fyne.io/": "runs headless", "github.com/pion/": "tests without a network", cgo: "tests without C"},
 	"internal/ui":     {"github.com/pion/": "draws snapshots only", mod + "internal/media": "our cgo lives there"},
 	"internal/server": {"fyne.io/": "headless", "github.com/pion/mediadevices": "headless", cgo: "builds with CGO_ENABLED=0"},
+	"internal/doctor": {"fyne.io/": "headless", "github.com/pion/mediadevices": "headless", cgo: "is in the server"},
 	"internal/media":  {"fyne.io/": "only ui draws"},
 	"internal/peer":   {"fyne.io/": "only ui draws"},
 }

@@ -187,7 +187,7 @@ func TestLogoutEndsTheSocketsOfThatSession(t *testing.T) {
 }
 
 func TestGuessersAreToldToWait(t *testing.T) {
-	s := open(t, func(c *server.Config) { c.Limits = accounts.Limits{} })
+	s := open(t, func(c *server.Config) { c.Limits.Accounts = accounts.Limits{} })
 	s.guest("alice")
 	limited := 0
 	for i := range 30 {

@@ -27,7 +27,7 @@ func (s *Server) openAdmin(context.Context) error {
 	desk := &admin.Desk{Accounts: s.accounts, Store: s.store, Dir: s.DataDir, Version: s.Version, Live: live{s}}
 	log := s.Logger.With("part", "admin")
 	h := &http.Server{
-		Handler: admin.Handler(desk, log), ReadHeaderTimeout: headerWait, IdleTimeout: idleWait,
+		Handler: admin.Handler(desk, log), ReadHeaderTimeout: s.Limits.HeaderWait, IdleTimeout: s.Limits.IdleWait,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan struct{})

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"visavis.example/internal/server/accounts"
-	"visavis.example/internal/server/limit"
+	"visavis.example/internal/server/systemd"
 	"visavis.example/internal/signal"
 )
 
@@ -51,10 +51,15 @@ type Config struct {
 	SignUp   SignUpMode // who may make an account. signal.SignUpOpen
 	Inviting string     // who may make invites. accounts.InvitingPeople
 
-	Limits    accounts.Limits // zero rates: accounts.DefaultLimits
-	Passwords accounts.Work   // what one password hash costs; zero: accounts.DefaultWork
-	Invites   limit.Rate      // calls of one person to one other that are not accepted; zero: 10 a minute
-	Messages  limit.Rate      // of one socket; zero: 200 at once, 50 a second
+	Limits    Limits        // zero fields: DefaultLimits
+	Passwords accounts.Work // what one password hash costs; zero: accounts.DefaultWork
+
+	// TrustedProxies may say in X-Forwarded-For who asks. Nobody else is believed.
+	TrustedProxies []netip.Prefix
+
+	// Sockets are those that the service manager has opened already. Start takes what its addresses ask for and closes
+	// the others. nil: it opens all itself.
+	Sockets *systemd.Sockets
 
 	Version string // shown to clients
 	Logger  *slog.Logger
@@ -65,9 +70,9 @@ func (c *Config) fill() error {
 	c.TURNListen = cmp.Or(c.TURNListen, DefaultTURNListen)
 	c.DataDir = cmp.Or(c.DataDir, DefaultDataDir)
 	c.PingEvery = cmp.Or(c.PingEvery, DefaultPingEvery)
-	c.Messages = cmp.Or(c.Messages, limit.Rate{Burst: 200, Every: 20 * time.Millisecond})
 	c.SignUp = cmp.Or(c.SignUp, signal.SignUpOpen)
 	c.Inviting = cmp.Or(c.Inviting, accounts.InvitingPeople)
+	c.Limits.fill()
 	c.Version = cmp.Or(c.Version, "dev")
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	host, _, err := net.SplitHostPort(c.Listen)

@@ -31,7 +31,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, session accounts
 // stream writes an export. When it breaks off, so does the connection: half of it must not pass for all.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, u store.User) {
 	control := http.NewResponseController(w)
-	err := export.Write(ctx, s.store, u, time.Now(), w, func() { _ = control.SetWriteDeadline(time.Now().Add(replyWait)) })
+	err := export.Write(ctx, s.store, u, time.Now(), w, func() { _ = control.SetWriteDeadline(time.Now().Add(s.Limits.ReplyWait)) })
 	if err == nil {
 		return
 	}

@@ -34,6 +34,7 @@ func lockFolder(dir string) (*os.File, error) {
 type State struct {
 	PID         int       `json:"pid"`
 	URL         string    `json:"url"`
+	Domain      string    `json:"domain,omitempty"`      // by which others reach it
 	Listen      string    `json:"listen"`                // the real address and port
 	TURN        string    `json:"turn,omitempty"`        // likewise; missing without a relay
 	Certificate string    `json:"certificate,omitempty"` // PEM file to trust; missing with plain HTTP

@@ -92,12 +92,12 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // readJSON reads a body of one JSON object. Unknown fields are for later versions; anything after the object is not.
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.Limits.BodyBytes)))
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return refuse(http.StatusRequestEntityTooLarge, signal.ErrBadRequest, "The request is longer than 16 KB.")
+		return refuse(http.StatusRequestEntityTooLarge, signal.ErrBadRequest, "The request is longer than "+bytesText(s.Limits.BodyBytes)+".")
 	case err != nil:
 		return refuse(http.StatusBadRequest, signal.ErrBadRequest, "The request ended early.")
 	case !utf8.Valid(b):

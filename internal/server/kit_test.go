@@ -69,8 +69,11 @@ func config(dir string) server.Config {
 	free := limit.Rate{Burst: 1 << 20, Every: time.Microsecond}
 	return server.Config{
 		Listen: "127.0.0.1:0", TURNListen: server.NoTURN, DataDir: dir,
-		Passwords: accounts.Work{MemoryKiB: 64, Passes: 1}, Invites: free,
-		Limits: accounts.Limits{LoginPerAccountAndNet: free, LoginPerAccount: free, LoginPerNet: free, RegisterPerNet: free},
+		Passwords: accounts.Work{MemoryKiB: 64, Passes: 1},
+		Limits: server.Limits{
+			Invites:  free,
+			Accounts: accounts.Limits{LoginPerAccountAndNet: free, LoginPerAccount: free, LoginPerNet: free, RegisterPerNet: free},
+		},
 	}
 }
 

@@ -7,14 +7,6 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// What one socket may owe its reader before it is given up: the roster of a large server in single messages fits, ten
-// megabytes to somebody who never reads do not.
-const (
-	maxOwedBytes  = 2 << 20
-	maxOwedFrames = 16 << 10
-	writeWait     = 10 * time.Second // for one message
-)
-
 // frame is one message on its way out.
 type frame struct {
 	kind int // websocket.TextMessage, PingMessage or CloseMessage
@@ -26,6 +18,7 @@ type frame struct {
 type outbox struct {
 	conn    *websocket.Conn
 	running *sync.WaitGroup
+	limits  *Limits
 
 	mu      sync.Mutex
 	queue   []frame
@@ -41,7 +34,8 @@ func (o *outbox) put(f frame) (ok bool) {
 	if o.closed {
 		return true
 	}
-	if o.owed+len(f.data) > maxOwedBytes || len(o.queue) >= maxOwedFrames {
+	// The roster of a large server in single messages fits, ten megabytes to somebody who never reads do not.
+	if o.owed+len(f.data) > o.limits.OwedBytes || len(o.queue) >= o.limits.OwedMessages {
 		o.closed, o.queue = true, nil
 		return false
 	}
@@ -82,7 +76,7 @@ func (o *outbox) write() {
 }
 
 func (o *outbox) writeFrame(f frame) error {
-	until := time.Now().Add(writeWait)
+	until := time.Now().Add(o.limits.WriteWait)
 	if f.kind != websocket.TextMessage {
 		return o.conn.WriteControl(f.kind, f.data, until)
 	}

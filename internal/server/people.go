@@ -63,7 +63,7 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request, session accounts.Ses
 
 func (s *Server) setDND(w http.ResponseWriter, r *http.Request, session accounts.Session) error {
 	var in signal.DND
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	s.turn.Lock()
@@ -80,7 +80,7 @@ func (s *Server) setDND(w http.ResponseWriter, r *http.Request, session accounts
 
 func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, session accounts.Session) error {
 	var in signal.NewPassword
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	if err := s.accounts.ChangePassword(r.Context(), session, in, remote(r)); err != nil {
@@ -106,7 +106,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request, session acco
 	}
 	s.sockets.signOut(id)
 	if id == session.ID {
-		s.setCookie(w, "", -1)
+		s.setCookie(w, r, "", -1)
 	}
 	return done(w)
 }
@@ -127,7 +127,7 @@ func (s *Server) endSessions(w http.ResponseWriter, r *http.Request, session acc
 	keep := session.ID
 	if hereToo {
 		keep = ""
-		s.setCookie(w, "", -1)
+		s.setCookie(w, r, "", -1)
 	}
 	s.sockets.signOutUser(session.User.ID, keep)
 	return done(w)
@@ -195,7 +195,7 @@ func (s *Server) invites(w http.ResponseWriter, r *http.Request, session account
 
 func (s *Server) createInvite(w http.ResponseWriter, r *http.Request, session accounts.Session) error {
 	var in signal.NewInvite
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	out, err := s.accounts.CreateInvite(r.Context(), session.User.ID, in)
@@ -216,7 +216,7 @@ func (s *Server) revokeInvite(w http.ResponseWriter, r *http.Request, session ac
 
 func (s *Server) checkInvite(w http.ResponseWriter, r *http.Request) error {
 	var in signal.CheckInvite
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	out, err := s.accounts.CheckInvite(r.Context(), in.Invite, remote(r))
@@ -252,7 +252,7 @@ func (s *Server) siteFor(r *http.Request) string {
 // leave deletes the person who asks.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request, session accounts.Session) error {
 	var in signal.Leave
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	if err := s.accounts.CheckLeaving(r.Context(), session, in, remote(r)); err != nil {
@@ -261,13 +261,13 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, session accounts.
 	if err := s.deleteUser(r.Context(), session.User.ID, in.Lines); err != nil {
 		return err
 	}
-	s.setCookie(w, "", -1)
+	s.setCookie(w, r, "", -1)
 	return done(w)
 }
 
 // deleteUser ends what a person does and then forgets the person. A crash in between leaves the account as it was.
 func (s *Server) deleteUser(ctx context.Context, id string, lines bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyWait) // who asked may be gone; it is done all the same
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.ReplyWait) // who asked may be gone; it is done all the same
 	defer cancel()
 	s.turn.Lock()
 	defer s.turn.Unlock()

@@ -275,8 +275,8 @@ func TestDoNotDisturbRoundTrip(t *testing.T) {
 
 func TestChangesAreLimited(t *testing.T) {
 	s := open(t, func(c *server.Config) {
-		c.Limits.ChangesPerUser = limit.Rate{Burst: 5, Every: time.Hour}
-		c.Limits.ExportsPerUser = limit.Rate{Burst: 1, Every: time.Hour}
+		c.Limits.Accounts.ChangesPerUser = limit.Rate{Burst: 5, Every: time.Hour}
+		c.Limits.Accounts.ExportsPerUser = limit.Rate{Burst: 1, Every: time.Hour}
 	})
 	anna, bob := s.guest("anna"), s.guest("bob")
 	for i := range 8 {

@@ -16,16 +16,8 @@ import (
 	"visavis.example/internal/signal"
 )
 
-// Limits of a single HTTP request.
-const (
-	headerWait = 5 * time.Second
-	bodyWait   = 15 * time.Second
-	replyWait  = 30 * time.Second
-	idleWait   = 60 * time.Second
-	maxHeaders = 16 << 10
-	maxBody    = 16 << 10
-	syncWait   = 2 * time.Second // for the journal, before calls are read
-)
+// syncWait is how long the journal may take before calls are read.
+const syncWait = 2 * time.Second
 
 // handler is everything that the site answers.
 func (s *Server) handler() (http.Handler, error) {
@@ -55,11 +47,12 @@ func (s *Server) handler() (http.Handler, error) {
 	return cross.Handler(mux), nil
 }
 
-func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+func (s *Server) newHTTPServer(h http.Handler) *http.Server {
+	l := s.Limits
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerWait, ReadTimeout: bodyWait, WriteTimeout: replyWait, IdleTimeout: idleWait,
-		MaxHeaderBytes: maxHeaders,
-		ErrorLog:       slog.NewLogLogger(log.With("part", "http").Handler(), slog.LevelDebug), // strangers cause most of it
+		Handler: s.behindProxies(h), ReadHeaderTimeout: l.HeaderWait, ReadTimeout: l.BodyWait, WriteTimeout: l.ReplyWait, IdleTimeout: l.IdleWait,
+		MaxHeaderBytes: l.HeaderBytes,
+		ErrorLog:       slog.NewLogLogger(s.Logger.With("part", "http").Handler(), slog.LevelDebug), // strangers cause most of it
 	}
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true) // the sockets' library upgrades HTTP/1.1 only
@@ -68,7 +61,9 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // openDoor puts the site's port before the http.Server, and the relay beside it.
 func (s *Server) openDoor() {
-	s.door = &door.Door{Listener: s.listener, Logger: s.Logger.With("part", "door")}
+	s.door = &door.Door{
+		Listener: s.listener, Wait: s.Limits.HeaderWait, Most: s.Limits.Undecided, Logger: s.Logger.With("part", "door"),
+	}
 	if s.cert != nil {
 		s.door.TLS = s.cert.settings()
 	}
@@ -78,7 +73,7 @@ func (s *Server) openDoor() {
 	s.door.Start()
 }
 
-// remote is the address of who asks. Headers that proxies write are not believed: anybody can write them.
+// remote is the address of who asks; behindProxies has looked at what proxies say.
 func remote(r *http.Request) netip.Addr {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -107,7 +102,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 // again: the new one has a new token.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, how func(context.Context, signal.Register) (signal.User, string, error)) error {
 	var in signal.Register
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	u, token, err := how(r.Context(), in)
@@ -116,7 +111,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, how func(context.
 	}
 	u.Online = false
 	if in.Cookie {
-		s.setCookie(w, token, int(accounts.IdleLife/time.Second))
+		s.setCookie(w, r, token, int(accounts.IdleLife/time.Second))
 		token = ""
 	}
 	writeJSON(w, http.StatusOK, signal.SignedIn{User: u, Token: token})
@@ -124,7 +119,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, how func(context.
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
-	s.setCookie(w, "", -1)
+	s.setCookie(w, r, "", -1)
 	session, _, err := s.authenticate(r)
 	if err != nil {
 		return err
@@ -248,16 +243,19 @@ func callRecord(userID string, c store.PersonCall, now time.Time) signal.CallRec
 }
 
 // cookieName has the prefix with which browsers insist on Secure, on this host, on this path (RFC 6265bis section 4.1.3).
-func (s *Server) cookieName() string {
-	if s.HTTP {
+func (s *Server) cookieName(r *http.Request) string {
+	if !s.secure(r) {
 		return "visavis" // the prefix needs Secure, which browsers do not take over plain HTTP
 	}
 	return "__Host-visavis"
 }
 
-func (s *Server) setCookie(w http.ResponseWriter, token string, maxAge int) {
+// secure says whether the browser speaks HTTPS, to this server or to the proxy in front of it.
+func (s *Server) secure(r *http.Request) bool { return !s.HTTP || forwardedHTTPS(r) }
+
+func (s *Server) setCookie(w http.ResponseWriter, r *http.Request, token string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: token, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: !s.HTTP, SameSite: http.SameSiteStrictMode,
+		Name: s.cookieName(r), Value: token, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure(r), SameSite: http.SameSiteStrictMode,
 	})
 }
 
@@ -270,7 +268,7 @@ func (s *Server) authenticate(r *http.Request) (session accounts.Session, byCook
 			return session, false, accounts.ErrUnauthorized
 		}
 		token = strings.TrimSpace(rest)
-	} else if c, err := r.Cookie(s.cookieName()); err == nil {
+	} else if c, err := r.Cookie(s.cookieName(r)); err == nil {
 		token, byCookie = c.Value, true
 	}
 	session, err = s.accounts.Authenticate(r.Context(), token)

@@ -67,9 +67,13 @@ func (s *Server) Start(ctx context.Context) error {
 		s.takeFolder, s.loadCertificate, s.listen, s.openStore, s.startRelay, s.startHub, s.startEcho, s.serve, s.openAdmin, s.announce,
 	} {
 		if err := step(ctx); err != nil {
+			s.Sockets.Close()
 			s.Close()
 			return err
 		}
+	}
+	for _, a := range s.Sockets.Close() {
+		s.Logger.Warn("the service manager opens a socket that no setting uses: its unit and the configuration differ", "socket", a)
 	}
 	s.Logger.Info("server listens", "url", s.URL(), "turn", s.turnText(), "data", s.DataDir, "version", s.Version)
 	return nil
@@ -192,7 +196,7 @@ func (s *Server) takeFolder(context.Context) error {
 }
 
 func (s *Server) listen(ctx context.Context) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	l, err := s.Sockets.Listen(ctx, s.Listen)
 	if err != nil {
 		return portTaken(err, s.Listen, "--listen")
 	}
@@ -212,7 +216,7 @@ func (s *Server) openStore(ctx context.Context) error {
 		}
 	})
 	s.accounts = &accounts.Accounts{
-		Store: s.store, Limits: s.Limits, Work: s.Passwords, SignUp: s.SignUp, Inviting: s.Inviting, Logger: s.Logger,
+		Store: s.store, Limits: s.Limits.Accounts, Work: s.Passwords, SignUp: s.SignUp, Inviting: s.Inviting, Logger: s.Logger,
 	}
 	if err := s.accounts.Start(ctx); err != nil {
 		return err
@@ -221,7 +225,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.journal = &store.Journal{Store: s.store, Logger: s.Logger}
+	s.journal = &store.Journal{Store: s.store, Logger: s.Logger, Queue: s.Limits.JournalQueue}
 	if err := s.journal.Start(); err != nil {
 		return err
 	}
@@ -229,13 +233,16 @@ func (s *Server) openStore(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) startRelay(context.Context) error {
+func (s *Server) startRelay(ctx context.Context) error {
 	if s.TURNListen == NoTURN {
 		return nil
 	}
 	r := &relay.Server{
 		Listen: s.TURNListen, PublicIP: s.PublicIP, LAN: s.LAN, PortMin: s.PortMin, PortMax: s.PortMax,
-		Logger: s.Logger.With("part", "relay"),
+		Limits:  s.Limits.Relay,
+		OpenTCP: func(a string) (net.Listener, error) { return s.Sockets.Listen(ctx, a) },
+		OpenUDP: func(a string) (net.PacketConn, error) { return s.Sockets.ListenPacket(ctx, a) },
+		Logger:  s.Logger.With("part", "relay"),
 	}
 	if err := r.Start(); err != nil {
 		return portTaken(err, s.TURNListen, "--turn-listen")
@@ -256,7 +263,8 @@ func (s *Server) startHub(ctx context.Context) error {
 	}
 	h := &hub.Hub{
 		Config: hub.Config{
-			Server: "visavis-server/" + s.Version, RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter, Invites: s.Invites,
+			Server: "visavis-server/" + s.Version, RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
+			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
 		},
 		Alive: alive, Journal: records{s.journal}, Logger: s.Logger.With("part", "hub"),
 	}
@@ -278,7 +286,7 @@ func (s *Server) startHub(ctx context.Context) error {
 		return err
 	}
 	s.hub = h
-	s.sockets = newSockets()
+	s.sockets = newSockets(s.Limits.SocketsPerPerson)
 	s.atClose(func() { s.sockets.closeAll(closeRestart, "the server stops") })
 	s.atClose(h.Close)
 	return nil
@@ -287,7 +295,7 @@ func (s *Server) startHub(ctx context.Context) error {
 func (s *Server) startEcho(context.Context) error {
 	c := &contact{hub: s.hub}
 	c.echo = &echo.Contact{
-		Request: c.request, RingFor: s.EchoRingFor, IncludeLoopback: onlyLoopback(s.Addr().Addr()), Logger: s.Logger.With("part", "echo"),
+		Request: c.request, RingFor: s.EchoRingFor, MaxCalls: s.Limits.EchoCalls, IncludeLoopback: onlyLoopback(s.Addr().Addr()), Logger: s.Logger.With("part", "echo"),
 	}
 	if err := c.echo.Start(); err != nil {
 		return err
@@ -305,7 +313,7 @@ func (s *Server) serve(context.Context) error {
 	if err := s.startKeeper(); err != nil {
 		return err
 	}
-	s.http = newHTTPServer(h, s.Logger)
+	s.http = s.newHTTPServer(h)
 	s.openDoor()
 	s.running.Go(func() {
 		err := s.http.Serve(s.door)

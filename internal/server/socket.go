@@ -27,9 +27,7 @@ const (
 )
 
 const (
-	helloWait    = 5 * time.Second // for User/Connect
 	farewellWait = 2 * time.Second // for the other side of a close
-	maxStrikes   = 200             // messages over the limit before a socket is closed; one within it takes one back
 	badStrikes   = 20              // what a malformed message counts
 	historyWait  = 5 * time.Second
 	maxHistory   = 56 << 10 // bytes of one reply to Message/History
@@ -103,7 +101,7 @@ func (k *socket) run() {
 
 func (k *socket) read() hub.Parting {
 	k.conn.SetReadLimit(signal.MaxMessage)
-	_ = k.conn.SetReadDeadline(time.Now().Add(helloWait))
+	_ = k.conn.SetReadDeadline(time.Now().Add(k.server.Limits.HelloWait))
 	k.conn.SetPongHandler(func(string) error { return k.control(nil) })
 	k.conn.SetPingHandler(func(data string) error {
 		return k.control(func() error {
@@ -163,9 +161,10 @@ func (k *socket) parting(err error) hub.Parting {
 	return hub.Lost
 }
 
-// allowed takes a message from the bucket. Who goes on long after it is empty is closed.
+// allowed takes a message from the bucket. Who goes on long after it is empty is closed; a message within the rate takes
+// one strike back.
 func (k *socket) allowed(strikes int) bool {
-	if ok, _ := k.bucket.Take(k.server.Messages, time.Now()); ok {
+	if ok, _ := k.bucket.Take(k.server.Limits.Messages, time.Now()); ok {
 		k.strikes = max(0, k.strikes-1)
 		return true
 	}
@@ -174,7 +173,7 @@ func (k *socket) allowed(strikes int) bool {
 }
 
 func (k *socket) strike(n int) {
-	if k.strikes += n; k.strikes > maxStrikes {
+	if k.strikes += n; k.strikes > k.server.Limits.Strikes {
 		k.Close(closePolicy, "too many messages")
 	}
 }

@@ -154,7 +154,7 @@ func TestADeadSocketIsNoticed(t *testing.T) {
 }
 
 func TestAFloodIsSlowedAndEnded(t *testing.T) {
-	s := open(t, func(c *server.Config) { c.Messages = limit.Rate{Burst: 50, Every: time.Hour} })
+	s := open(t, func(c *server.Config) { c.Limits.Messages = limit.Rate{Burst: 50, Every: time.Hour} })
 	g := s.guest("alice")
 	p := g.phone("a")
 	go func() {
@@ -179,7 +179,7 @@ func TestAFloodIsSlowedAndEnded(t *testing.T) {
 }
 
 func TestASlowReaderIsGivenUp(t *testing.T) {
-	s := open(t, func(c *server.Config) { c.Messages = limit.Rate{Burst: 1 << 20, Every: time.Microsecond} })
+	s := open(t, func(c *server.Config) { c.Limits.Messages = limit.Rate{Burst: 1 << 20, Every: time.Microsecond} })
 	a, b := s.guest("alice"), s.guest("bob")
 	alice := a.phone("a")
 	conn, _, err := s.dial(http.Header{"Authorization": {"Bearer " + b.token}}, signal.Subprotocol)

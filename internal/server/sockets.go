@@ -6,10 +6,7 @@ import (
 	"time"
 )
 
-const (
-	maxSockets = 10 // of one user
-	wheelSlots = 10 // a tenth of the sockets is pinged every tenth of the interval, so that pings come in no bursts
-)
+const wheelSlots = 10 // a tenth of the sockets is pinged every tenth of the interval, so that pings come in no bursts
 
 var (
 	errTooManySockets = errors.New("too many sockets of one user")
@@ -19,6 +16,7 @@ var (
 // sockets is every open socket: for the limit of each user, for pings, and for ending those of a session or all.
 type sockets struct {
 	running sync.WaitGroup // readers, and writers while they write
+	most    int            // of one user
 
 	mu     sync.Mutex
 	byUser map[string]int
@@ -27,8 +25,8 @@ type sockets struct {
 	closed bool
 }
 
-func newSockets() *sockets {
-	s := &sockets{byUser: make(map[string]int)}
+func newSockets(most int) *sockets {
+	s := &sockets{most: most, byUser: make(map[string]int)}
 	for i := range s.wheel {
 		s.wheel[i] = make(map[*socket]struct{})
 	}
@@ -42,7 +40,7 @@ func (s *sockets) reserve(userID string) error {
 	switch {
 	case s.closed:
 		return errNoSockets
-	case s.byUser[userID] >= maxSockets:
+	case s.byUser[userID] >= s.most:
 		return errTooManySockets
 	}
 	s.byUser[userID]++

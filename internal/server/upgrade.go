@@ -19,10 +19,8 @@ var upgrader = websocket.Upgrader{
 	ReadBufferSize:  1024,
 	WriteBufferSize: 1024,
 	WriteBufferPool: &sync.Pool{},
-	// The library takes the server's own limits away; who does not take the answer must not keep this goroutine.
-	HandshakeTimeout: replyWait,
-	Subprotocols:     []string{signal.Subprotocol},
-	CheckOrigin:      func(*http.Request) bool { return true }, // upgrade has checked it
+	Subprotocols:    []string{signal.Subprotocol},
+	CheckOrigin:     func(*http.Request) bool { return true }, // upgrade has checked it
 }
 
 // upgrade turns GET /ws into a socket. It returns at once; the socket reads in a goroutine of its own.
@@ -42,13 +40,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	conn, err := upgrader.Upgrade(w, r, nil)
+	// The library takes the server's own limits away; who does not take the answer must not keep this goroutine.
+	u := upgrader
+	u.HandshakeTimeout = s.Limits.ReplyWait
+	conn, err := u.Upgrade(w, r, nil)
 	if err != nil { // it has been answered
 		s.sockets.release(session.User.ID)
 		return
 	}
 	k := &socket{
-		outbox: outbox{conn: conn, running: &s.sockets.running}, server: s, session: session,
+		outbox: outbox{conn: conn, running: &s.sockets.running, limits: &s.Limits}, server: s, session: session,
 		host: authorityOf(r.Host, s.cert != nil, conn.LocalAddr()), deadAfter: 2 * s.PingEvery,
 	}
 	if s.sockets.start(k) != nil {

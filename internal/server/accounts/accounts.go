@@ -29,7 +29,6 @@ const (
 )
 
 const (
-	maxSessions = 50 // a user's; the oldest go
 	touchEvery  = time.Hour
 	tokenPrefix = "vc1_"
 )
@@ -45,6 +44,7 @@ type Limits struct {
 	ExportsPerUser        limit.Rate // of all data of one person
 	InvitesPerUser        int        // that are still good
 	BlocksPerUser         int
+	Sessions              int // of one user; the oldest go
 }
 
 // DefaultLimits are five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
@@ -59,6 +59,7 @@ var DefaultLimits = Limits{
 	ExportsPerUser:        limit.Rate{Burst: 3, Every: 10 * time.Minute},
 	InvitesPerUser:        50,
 	BlocksPerUser:         1000,
+	Sessions:              50,
 }
 
 // Refused is why an account request fails, in words and codes that may cross the wire.
@@ -129,6 +130,7 @@ func (a *Accounts) Start(ctx context.Context) error {
 			t.table.Rate = t.def
 		}
 	}
+	a.Limits.Sessions = cmp.Or(a.Limits.Sessions, d.Sessions)
 	a.hash.start(a.Work)
 	if err := a.lookAtNames(ctx); err != nil {
 		return err
@@ -289,7 +291,7 @@ func (a *Accounts) newSession(ctx context.Context, u store.User, device string) 
 	_, _ = rand.Read(secret) // never fails since Go 1.24
 	token, now := tokenPrefix+base64.RawURLEncoding.EncodeToString(secret), a.Now()
 	n := store.Session{ID: hashToken(token), User: u, Device: device, Created: now, Used: now}
-	return token, a.Store.AddSession(ctx, n, maxSessions)
+	return token, a.Store.AddSession(ctx, n, a.Limits.Sessions)
 }
 
 // Authenticate finds the session of a token, or ErrUnauthorized.

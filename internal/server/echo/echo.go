@@ -15,13 +15,15 @@ import (
 	"visavis.example/internal/signal"
 )
 
+// DefaultMaxCalls is how many calls Echo takes at once when it is told nothing else.
+const DefaultMaxCalls = 32
+
 // Defaults and limits.
 const (
-	defaultRingFor  = 2 * time.Second
-	defaultMaxCalls = 32
-	connectWithin   = 45 * time.Second // from accepting to a connection
-	lostGrace       = 10 * time.Second // for the hub to say how a call ended whose caller closed the connection
-	maxMail         = 512              // events waiting for one call; more are dropped, except its end
+	defaultRingFor = 2 * time.Second
+	connectWithin  = 45 * time.Second // from accepting to a connection
+	lostGrace      = 10 * time.Second // for the hub to say how a call ended whose caller closed the connection
+	maxMail        = 512              // events waiting for one call; more are dropped, except its end
 )
 
 // Contact is the Echo contact. Set the fields, Start, Close.
@@ -30,7 +32,7 @@ type Contact struct {
 	// the calls, may block as long as the hub takes, and must return once the hub has stopped.
 	Request func(signal.Envelope) (signal.Envelope, error)
 	RingFor time.Duration // before it answers; zero: 2 s
-	// MaxCalls is how many calls it takes at once; further ones are rejected as busy. Zero: 32.
+	// MaxCalls is how many calls it takes at once; further ones are rejected as busy. Zero: DefaultMaxCalls.
 	MaxCalls int
 	// IncludeLoopback makes it offer 127.0.0.1 and ::1 as addresses, for installations that listen on loopback.
 	IncludeLoopback bool
@@ -60,7 +62,7 @@ func (c *Contact) Start() error {
 		c.RingFor = defaultRingFor
 	}
 	if c.MaxCalls <= 0 {
-		c.MaxCalls = defaultMaxCalls
+		c.MaxCalls = DefaultMaxCalls
 	}
 	if c.connectWithin == 0 {
 		c.connectWithin = connectWithin

@@ -65,8 +65,8 @@ func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*c
 	cfg.RingTimeout = cmp.Or(cfg.RingTimeout, 45*time.Second)
 	cfg.PeerGoneAfter = cmp.Or(cfg.PeerGoneAfter, 20*time.Second)
 	cfg.CallerGoneAfter = cmp.Or(cfg.CallerGoneAfter, cfg.PeerGoneAfter/4)
-	cfg.Invites = cmp.Or(cfg.Invites, limit.Rate{Burst: 10, Every: 6 * time.Second})
-	cfg.Chat = cmp.Or(cfg.Chat, limit.Rate{Burst: 100, Every: 200 * time.Millisecond})
+	cfg.Invites = cmp.Or(cfg.Invites, DefaultInvites)
+	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
 	if r == nil {
 		r = noRelay{}
 	}

@@ -78,9 +78,15 @@ type Config struct {
 	RingTimeout     time.Duration // 45 s
 	PeerGoneAfter   time.Duration // 20 s: for how long a device of an accepted call may be away
 	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away
-	Invites         limit.Rate    // of one person to one other; calls that were accepted do not count. 10 a minute
-	Chat            limit.Rate    // lines of one person. 100 at once, 5 a second
+	Invites         limit.Rate    // of one person to one other; calls that were accepted do not count. DefaultInvites
+	Chat            limit.Rate    // lines of one person. DefaultChat
 }
+
+// Defaults of Config.
+var (
+	DefaultInvites = limit.Rate{Burst: 10, Every: 6 * time.Second}
+	DefaultChat    = limit.Rate{Burst: 100, Every: 200 * time.Millisecond}
+)
 
 // Parting is how a connection ended.
 type Parting uint8

@@ -45,8 +45,12 @@ type Server struct {
 	LAN bool
 	// PortMin and PortMax bound the relayed ports, both included; zero: any.
 	PortMin, PortMax uint16
-	Secret           []byte // signs credentials; empty: random, so that credentials end with the process
-	Logger           *slog.Logger
+	Limits           Limits
+	// OpenTCP and OpenUDP open the sockets; nil: a new one each.
+	OpenTCP func(address string) (net.Listener, error)
+	OpenUDP func(address string) (net.PacketConn, error)
+	Secret  []byte // signs credentials; empty: random, so that credentials end with the process
+	Logger  *slog.Logger
 
 	log     *slog.Logger
 	book    *book
@@ -67,7 +71,7 @@ func (s *Server) Start() error {
 		s.Secret = make([]byte, 32)
 		_, _ = rand.Read(s.Secret) // never fails
 	}
-	udp, tcp, err := listen(s.Listen)
+	udp, tcp, err := s.listen()
 	if err != nil {
 		return err
 	}
@@ -165,18 +169,25 @@ func (s *Server) Leave(callID, deviceID string) { s.book.dismiss(callID, deviceI
 func (s *Server) EndCall(callID string) { s.book.endCall(callID) }
 
 // listen opens both sockets on one port. Port 0 is tried again until a port is free for both.
-func listen(address string) (net.PacketConn, net.Listener, error) {
-	host, port, err := net.SplitHostPort(address)
+func (s *Server) listen() (net.PacketConn, net.Listener, error) {
+	host, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {
-		return nil, nil, fmt.Errorf("relay address %q: %w", address, err)
+		return nil, nil, fmt.Errorf("relay address %q: %w", s.Listen, err)
+	}
+	openUDP, openTCP := s.OpenUDP, s.OpenTCP
+	if openUDP == nil {
+		openUDP = func(a string) (net.PacketConn, error) { return net.ListenPacket("udp", a) }
+	}
+	if openTCP == nil {
+		openTCP = func(a string) (net.Listener, error) { return net.Listen("tcp", a) }
 	}
 	for try := 1; ; try++ {
-		udp, err := net.ListenPacket("udp", net.JoinHostPort(host, port))
+		udp, err := openUDP(net.JoinHostPort(host, port))
 		if err != nil {
 			return nil, nil, fmt.Errorf("open relay: %w", err)
 		}
 		same := strconv.Itoa(int(addrPort(udp.LocalAddr()).Port()))
-		tcp, err := net.Listen("tcp", net.JoinHostPort(host, same))
+		tcp, err := openTCP(net.JoinHostPort(host, same))
 		if err == nil {
 			return udp, tcp, nil
 		}

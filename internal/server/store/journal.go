@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
+// DefaultQueue is how many messages may wait for the disk.
+const DefaultQueue = 4096
+
 const (
-	maxQueue   = 4096             // messages that wait for the disk; more are refused
 	aliveEvery = 30 * time.Second // how exactly the end of a call is known after a crash
 	retryAfter = time.Second
 	writeLimit = 10 * time.Second
@@ -22,6 +24,7 @@ const (
 type Journal struct {
 	Store  *Store
 	Logger *slog.Logger
+	Queue  int // messages that wait for the disk; more are refused. 0: DefaultQueue
 
 	mu     sync.Mutex
 	next   batch
@@ -91,7 +94,7 @@ func (j *Journal) SaveCall(c Call) {
 func (j *Journal) SaveMessage(m Message, done func(Message, error)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed || len(j.next.chat) >= maxQueue {
+	if j.closed || len(j.next.chat) >= cmp.Or(j.Queue, DefaultQueue) {
 		go done(m, ErrBusy) // not on the caller's stack, which may be the loop that done posts to
 		return
 	}
