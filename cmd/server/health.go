@@ -21,10 +21,11 @@ import (
 
 // health asks the server that runs on a data folder whether a person could sign in, through its real door and with its
 // certificate. For scripts, service managers and containers.
-func health(ctx context.Context, args []string, out, problems io.Writer) int {
+func health(ctx context.Context, args []string, env func(string) (string, bool), out, problems io.Writer) int {
 	f := flag.NewFlagSet("health", flag.ContinueOnError)
 	f.SetOutput(problems)
-	data := f.String("data", server.DefaultDataDir, "`DIR` of the server's data")
+	given := f.String("data", "", "`DIR` of the server's data; default: as its configuration says")
+	file := f.String("config", "", "the server's configuration `FILE`")
 	wait := f.Duration("wait", 0, "try again for so long before giving up")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -32,12 +33,17 @@ func health(ctx context.Context, args []string, out, problems io.Writer) int {
 	case err != nil || f.NArg() > 0:
 		return exitUsage
 	}
+	data, err := dataDir(*given, *file, env)
+	if err != nil {
+		fmt.Fprintln(problems, "visavis-server:", err)
+		return exitUsage
+	}
 	ctx, cancel := context.WithTimeout(ctx, max(*wait, 5*time.Second))
 	defer cancel()
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	for start := time.Now(); ; {
-		url, err := ask(ctx, *data)
+		url, err := ask(ctx, data)
 		if err == nil {
 			fmt.Fprintln(out, "healthy", url)
 			return exitOK
@@ -55,13 +61,9 @@ func health(ctx context.Context, args []string, out, problems io.Writer) int {
 
 // ask finds the server by its state file and gets /healthz once.
 func ask(ctx context.Context, data string) (url string, err error) {
-	b, err := os.ReadFile(filepath.Join(data, server.StateFile))
+	st, err := runningState(data)
 	if err != nil {
-		return "", fmt.Errorf("no server runs on %s: %w", data, err)
-	}
-	var st server.State
-	if err := json.Unmarshal(b, &st); err != nil {
-		return "", fmt.Errorf("%s is damaged: %w", server.StateFile, err)
+		return "", err
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	if st.Certificate != "" {
@@ -103,4 +105,17 @@ func nameIn(chain []byte) string {
 		return ""
 	}
 	return strings.Replace(c.DNSNames[0], "*", "any", 1)
+}
+
+// runningState is where the server is that runs on a data folder; os.ErrNotExist: none runs.
+func runningState(dir string) (server.State, error) {
+	var st server.State
+	b, err := os.ReadFile(filepath.Join(dir, server.StateFile))
+	if err != nil {
+		return st, fmt.Errorf("no server runs on %s: %w", dir, err)
+	}
+	if err := json.Unmarshal(b, &st); err != nil {
+		return st, fmt.Errorf("%s is damaged: %w", server.StateFile, err)
+	}
+	return st, nil
 }

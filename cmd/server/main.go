@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"visavis.example/internal/server"
+	"visavis.example/internal/server/systemd"
 )
 
 // version is set by the Makefile.
@@ -38,6 +39,7 @@ func main() {
 const overview = `visavis-server is the server of Visavis.
 
   visavis-server serve [flags]   run until SIGTERM or Ctrl-C
+  visavis-server config [FILE]   print a configuration file with every setting, or check one
   visavis-server health [--data DIR] [--wait TIME]
                                  ask the server on that folder whether people could sign in
   visavis-server user add NAME | list | passwd NAME | disable NAME | enable NAME | delete NAME
@@ -59,7 +61,9 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	case "serve":
 		return serve(ctx, args[1:], env, out, problems)
 	case "health":
-		return health(ctx, args[1:], out, problems)
+		return health(ctx, args[1:], env, out, problems)
+	case "config":
+		return config(args[1:], out, problems)
 	case "user", "invite", "export", "backup", "restore":
 		return operate(ctx, args, env, out, problems)
 	case "version", "--version", "-version":
@@ -83,6 +87,10 @@ func serve(ctx context.Context, args []string, env func(string) (string, bool), 
 		return exitUsage
 	}
 	o.config.Logger = slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: o.level}))
+	if o.config.Sockets, err = systemd.Inherit(env); err != nil {
+		fmt.Fprintln(problems, "visavis-server:", err)
+		return exitFailed
+	}
 	s := &server.Server{Config: o.config}
 	if err := s.Start(ctx); err != nil {
 		fmt.Fprintln(problems, "visavis-server:", err)
@@ -90,10 +98,17 @@ func serve(ctx context.Context, args []string, env func(string) (string, bool), 
 	}
 	defer s.Close()
 	greet(out, s)
+	tell := func(state string) {
+		if err := systemd.Notify(env, state); err != nil {
+			o.config.Logger.Warn("the service manager does not listen", "error", err)
+		}
+	}
+	tell(systemd.Ready)
 	debug.FreeOSMemory() // what only starting needed: a third of an idle server
 	select {
 	case <-ctx.Done():
 		o.config.Logger.Info("stopping")
+		tell(systemd.Stopping)
 		return exitOK
 	case err := <-s.Failed():
 		fmt.Fprintln(problems, "visavis-server:", err)

@@ -17,7 +17,15 @@ import (
 	"visavis.example/internal/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asServer makes this test's program the server itself, for tests that need a process.
+const asServer = "VISAVIS_TEST_AS_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func noEnv(string) (string, bool) { return "", false }
 

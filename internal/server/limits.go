@@ -99,7 +99,7 @@ func (l *Limits) List() []Limit {
 		count("unread-messages", &l.OwedMessages, 16*1024, 64, 1<<20, "messages that wait for such a device"),
 		wait("write-wait", &l.WriteWait, 10*time.Second, time.Second, time.Minute, "for one message to be taken by a device"),
 
-		rate("invites", &l.Invites, hub.DefaultInvites, "calls of one person to one other that are not accepted"),
+		rate("call-attempts", &l.Invites, hub.DefaultInvites, "calls of one person to one other that are not accepted"),
 		rate("chat-lines", &l.Chat, hub.DefaultChat, "chat lines of one person"),
 		count("echo-calls", &l.EchoCalls, echo.DefaultMaxCalls, 1, 1000, "calls to Echo at the same time"),
 		count("journal-queue", &l.JournalQueue, store.DefaultQueue, 16, 1<<20,

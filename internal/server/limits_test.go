@@ -69,7 +69,7 @@ func TestLimitsAreBounded(t *testing.T) {
 		{"body-size", "-16 KB", "not a size"},
 		{"header-wait", "0s", "1s to 1m"},
 		{"header-wait", "5", "not a time"},
-		{"invites", "10", "not a rate"},
+		{"call-attempts", "10", "not a rate"},
 		{"relay-bandwidth", "8", "not a rate"},
 		{"relay-bandwidth", "8 Tbit/s", "not a rate"},
 		{"relay-bandwidth", "9 kbit/s", "100 kbit/s to 1000 Mbit/s"},
