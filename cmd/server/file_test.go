@@ -63,7 +63,7 @@ func TestMistakesInTheFile(t *testing.T) {
 	for text, says := range map[string]string{
 		"# a\n\nlisen = :1\n":                       `:3: there is no setting "lisen". Did you mean "listen"?`,
 		"turn_listen = :1\n":                        `Did you mean "turn-listen"?`,
-		"invite = 3 then 1 per 1m\n":                `Did you mean "limit-invites"?`,
+		"call-attempt = 3 then 1 per 1m\n":          `Did you mean "limit-call-attempts"?`,
 		"somethingelse = 1\n":                       `:1: there is no setting "somethingelse"; `,
 		"config = other.conf\n":                     `there is no setting "config"`,
 		"listen = :1\nlan = yes\nlisten = :2\n":     ":3: listen is set a second time; line 1 has it already",

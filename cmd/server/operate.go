@@ -111,11 +111,12 @@ func operate(ctx context.Context, args []string, env func(string) (string, bool)
 	}
 }
 
+// defaultData is where the server's data is as far as the environment and the installed configuration say.
 func (c *command) defaultData() string {
-	if v, ok := c.env("VISAVIS_DATA"); ok && v != "" {
-		return v
+	if dir, err := dataDir("", "", c.env); err == nil {
+		return dir
 	}
-	return server.DefaultDataDir
+	return server.DefaultDataDir // and opening that says what is wrong
 }
 
 // parse reads flags, which may stand before and after the words, and exactly the words that are named.
