@@ -74,6 +74,9 @@ func isatap(a netip.Addr) bool {
 
 // ownAddrs are the addresses of this machine, read anew now and then because laptops move.
 type ownAddrs struct {
+	// foreign are addresses of this machine that stand for others': tests put peers there.
+	foreign netip.Prefix
+
 	mu   sync.Mutex
 	at   time.Time
 	held map[netip.Addr]struct{}
@@ -81,7 +84,10 @@ type ownAddrs struct {
 
 func (o *ownAddrs) has(a netip.Addr, now time.Time) bool {
 	a = plain(a)
-	if a.IsLoopback() || a.IsUnspecified() {
+	switch {
+	case o.foreign.Contains(a):
+		return false
+	case a.IsLoopback() || a.IsUnspecified():
 		return true
 	}
 	o.mu.Lock()
@@ -113,20 +119,47 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// publicAddr is the address of relayed ports: as configured, else where it listens, else what faces the internet.
-func publicAddr(configured, host netip.Addr) netip.Addr {
-	switch {
-	case configured.IsValid():
-		return plain(configured)
-	case !host.IsUnspecified():
-		return plain(host)
+// publicAddrs are the addresses of relayed ports, one of each family that there is, IPv4 first: as configured, else where
+// it listens, else what faces the internet.
+func publicAddrs(configured4, configured6, host netip.Addr) []netip.Addr {
+	configured4, configured6 = plain(configured4), plain(configured6)
+	if configured4.Is6() { // the one configured address may be of either
+		configured4, configured6 = netip.Addr{}, configured4
 	}
-	c, err := net.Dial("udp", "192.0.2.1:9") // sends nothing: asks the routing table
+	if !host.IsUnspecified() && !configured4.IsValid() && !configured6.IsValid() {
+		return []netip.Addr{plain(host)}
+	}
+	var list []netip.Addr
+	if host.IsUnspecified() && !configured4.IsValid() && !configured6.IsValid() {
+		configured4 = facing("192.0.2.1:9")
+	}
+	if configured4.IsValid() {
+		list = append(list, configured4)
+	}
+	if host.IsUnspecified() && host.Is6() && !configured6.IsValid() {
+		configured6 = facing("[2001:db8::1]:9")
+	}
+	if configured6.IsValid() {
+		list = append(list, configured6)
+	}
+	if len(list) == 0 {
+		list = append(list, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	}
+	return list
+}
+
+// facing is the address that this machine would use towards another; the zero Addr when there is no way or it is one
+// that nobody else could reach.
+func facing(other string) netip.Addr {
+	c, err := net.Dial("udp", other) // sends nothing: asks the routing table
 	if err != nil {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		return netip.Addr{}
 	}
 	defer c.Close()
-	return addrPort(c.LocalAddr()).Addr()
+	if a := addrPort(c.LocalAddr()).Addr(); classify(a) != never {
+		return a
+	}
+	return netip.Addr{}
 }
 
 // bindAddr is what relayed ports are opened on: the public address when this machine has it, so that packets leave with

@@ -45,7 +45,7 @@ func TestClassify(t *testing.T) {
 
 // Every special address, in every spelling, on every path, for a relay in the internet: nothing opens them, neither an
 // operator's LAN switch nor a candidate.
-func TestSpecialAddressesAreRefusedOnEveryPath(t *testing.T) {
+func TestAttackRelayToSpecialAddresses(t *testing.T) {
 	s := start(t, &Server{Listen: "127.0.0.1:0", PublicIP: netip.MustParseAddr("9.9.9.9"), LAN: true})
 	call := signal.NewID()
 	p := newProbe(t, s, join(s, call))
@@ -55,6 +55,11 @@ func TestSpecialAddressesAreRefusedOnEveryPath(t *testing.T) {
 	for _, a := range forbiddenForms {
 		s.AllowPeer(call, netip.MustParseAddr(a))
 		p.wantRefused(netip.MustParseAddr(a))
+		p.send(netip.AddrPortFrom(netip.MustParseAddr(a), 53), "a Send indication")
+	}
+	p.alive()
+	if n := s.Stats().UpPackets; n != 0 {
+		t.Errorf("%d Send indications were relayed", n)
 	}
 	if got := p.permission(netip.MustParseAddrPort("8.8.8.8:53")); got != "ok" {
 		t.Errorf("CreatePermission 8.8.8.8: %s", got)
@@ -125,10 +130,10 @@ func TestSignalledAddressesAreBounded(t *testing.T) {
 	call := signal.NewID()
 	b.allowPeer(call, netip.MustParseAddr("10.0.0.1")) // unknown call: nothing is kept
 	b.join(call, signal.NewID(), "anna", time.Now().Add(time.Minute))
-	for i := range 2 * maxPeers {
+	for i := range 2 * DefaultLimits.Peers {
 		b.allowPeer(call, netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}))
 	}
-	if n := len(b.calls[call].peers); n != maxPeers {
+	if n := len(b.calls[call].peers); n != DefaultLimits.Peers {
 		t.Errorf("%d addresses", n)
 	}
 }
@@ -169,7 +174,7 @@ func TestOtherPortsOfTheHostAreUnreachable(t *testing.T) {
 	p.send(stranger.relayed, "to another call")
 	p.send(sibling.relayed, "to the other party")
 	p.alive() // all that has been handled
-	if n := s.book.refused.Load(); n != 4 {
+	if n := s.book.count.refused.Load(); n != 4 {
 		t.Errorf("%d packets refused, want 4", n)
 	}
 	_ = victim.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
@@ -199,14 +204,15 @@ func TestRoute(t *testing.T) {
 	for to, want := range map[string]bool{
 		"8.8.8.8:53": true, "8.8.8.8:0": false, "127.0.0.1:53": false, "169.254.169.254:80": false, "10.0.0.1:53": true,
 		"10.0.0.2:53": false, "10.99.0.1:53": false, "[::ffff:10.99.0.1]:53": false, "[2a00:1450::1]:53": false,
+		"[::ffff:8.8.8.8]:53": true,
 	} {
 		at := netip.MustParseAddrPort(to)
-		if via, ok := b.route(call, at); ok != want || ok && via != at {
+		if via, _, ok := b.route(call, at); ok != want || ok && via != netip.AddrPortFrom(at.Addr().Unmap(), at.Port()) {
 			t.Errorf("%s: %v by %v", to, ok, via)
 		}
 	}
 	b.endCall(call)
-	if _, ok := b.route(call, netip.MustParseAddrPort("10.0.0.1:53")); ok {
+	if _, _, ok := b.route(call, netip.MustParseAddrPort("10.0.0.1:53")); ok {
 		t.Error("signalled addresses outlive the call")
 	}
 }

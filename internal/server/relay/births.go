@@ -87,6 +87,14 @@ func (b *births) doneLocked() {
 	b.over.Broadcast()
 }
 
+// has says whether the client has that permission.
+func (b *births) has(c client, peer netip.Addr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, has := b.known[birth{c, peer}]
+	return has
+}
+
 // deleted is pion's OnPermissionDeleted.
 func (b *births) deleted(source, _ net.Addr, _, _, _ string, _ net.Addr, peer net.IP) {
 	c := clientOf(source)

@@ -7,27 +7,29 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 )
 
 // book is what the relay knows: the calls that go on, their allocations, and who has how many. The sockets and pion ask
 // it on every request and on every change of destination. One mutex guards it, held for map look-ups only.
 type book struct {
-	public netip.Addr // of relayed ports
-	lan    bool
-	own    ownAddrs
+	publics []netip.Addr // of relayed ports: one address for each family there is, IPv4 first
+	lan     bool
+	own     ownAddrs
+	limits  Limits
+	births  *births
+	count   counters
 	// edition grows with every change that may turn a permitted destination into a refused one or the reverse.
 	edition atomic.Uint64
-	refused atomic.Uint64 // packets that were not relayed because of where they would go
-	dropped atomic.Uint64 // packets to relayed ports that were too long or came from this machine's other ports
-	births  *births
 
 	mu      sync.Mutex
 	closed  bool
 	calls   map[string]*callEntry
-	ports   map[uint16]*relayed
-	clients map[client]party
+	ports   map[netip.AddrPort]*relayed // by public address
+	clients map[client]*guest
 	perIP   map[netip.Addr]int
+	verdict map[client]stun.ErrorCode // see misdirected
 	swept   time.Time
 }
 
@@ -36,8 +38,10 @@ type callEntry struct {
 	expires time.Time // of the longest credentials
 	held    bool      // it rings: packets stay between the call's own allocations
 	users   map[string]string
+	joined  map[string]int // how many devices of each user have been in it
 	peers   map[netip.Addr]struct{}
 	relayed map[*relayed]struct{}
+	granted map[[stun.TransactionIDSize]byte]client // Allocate requests that have succeeded
 }
 
 // client is the far end of an allocation's 5-tuple. A client may use one port for UDP and TCP.
@@ -51,11 +55,19 @@ func clientOf(a net.Addr) client {
 	return client{tcp, addrPort(a)}
 }
 
+// guest is a client that has an allocation. For a moment it may have two: pion makes a new one before it tells of the old
+// one's end.
+type guest struct {
+	party
+	allocations           int
+	permissions, channels int
+}
+
 func newBook(public netip.Addr, lan bool) *book {
 	return &book{
-		public: public, lan: lan, births: newBirths(),
-		calls: map[string]*callEntry{}, ports: map[uint16]*relayed{}, clients: map[client]party{},
-		perIP: map[netip.Addr]int{},
+		publics: []netip.Addr{public}, lan: lan, limits: DefaultLimits, births: newBirths(),
+		calls: map[string]*callEntry{}, ports: map[netip.AddrPort]*relayed{}, clients: map[client]*guest{},
+		perIP: map[netip.Addr]int{}, verdict: map[client]stun.ErrorCode{},
 	}
 }
 
@@ -64,6 +76,9 @@ func (b *book) join(callID, deviceID, userID string, expires time.Time) {
 	defer b.mu.Unlock()
 	b.sweepLocked(time.Now())
 	c := b.callLocked(callID)
+	if _, known := c.users[deviceID]; !known {
+		c.joined[userID]++
+	}
 	c.users[deviceID] = userID
 	if expires.After(c.expires) {
 		c.expires = expires
@@ -73,7 +88,10 @@ func (b *book) join(callID, deviceID, userID string, expires time.Time) {
 func (b *book) callLocked(callID string) *callEntry {
 	c := b.calls[callID]
 	if c == nil {
-		c = &callEntry{users: map[string]string{}, peers: map[netip.Addr]struct{}{}, relayed: map[*relayed]struct{}{}}
+		c = &callEntry{
+			users: map[string]string{}, joined: map[string]int{}, peers: map[netip.Addr]struct{}{},
+			relayed: map[*relayed]struct{}{}, granted: map[[stun.TransactionIDSize]byte]client{},
+		}
 		b.calls[callID] = c
 	}
 	return c
@@ -114,7 +132,12 @@ func (b *book) dismiss(callID, deviceID string) {
 	}
 	b.edition.Add(1)
 	b.mu.Unlock()
-	for _, r := range theirs {
+	closeAll(theirs)
+}
+
+// closeAll must not run under the lock: a closing allocation takes itself out of the book.
+func closeAll(list []*relayed) {
+	for _, r := range list {
 		_ = r.Close()
 	}
 }
@@ -150,7 +173,7 @@ func (b *book) allowPeer(callID string, a netip.Addr) {
 	a = plain(a)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c := b.calls[callID]; c != nil && classify(a) == private && len(c.peers) < maxPeers {
+	if c := b.calls[callID]; c != nil && classify(a) == private && len(c.peers) < b.limits.Peers {
 		c.peers[a] = struct{}{}
 		b.edition.Add(1)
 	}
@@ -158,20 +181,16 @@ func (b *book) allowPeer(callID string, a netip.Addr) {
 
 func (b *book) endCall(callID string) {
 	b.mu.Lock()
-	c := b.calls[callID]
+	var theirs []*relayed
+	if c := b.calls[callID]; c != nil {
+		for r := range c.relayed {
+			theirs = append(theirs, r)
+		}
+	}
 	delete(b.calls, callID)
 	b.edition.Add(1)
 	b.mu.Unlock()
-	if c != nil {
-		c.close()
-	}
-}
-
-// close must not run under the lock: a closing allocation takes itself out of the book.
-func (c *callEntry) close() {
-	for r := range c.relayed {
-		_ = r.Close()
-	}
+	closeAll(theirs)
 }
 
 func (b *book) close() {
@@ -183,9 +202,7 @@ func (b *book) close() {
 		all = append(all, r)
 	}
 	b.mu.Unlock()
-	for _, r := range all {
-		_ = r.Close()
-	}
+	closeAll(all)
 }
 
 func (b *book) allocations() int {
@@ -194,37 +211,16 @@ func (b *book) allocations() int {
 	return len(b.ports)
 }
 
-// withinQuota is pion's question before an allocation; false is answered with 486. Two requests of one source at the
-// same instant over different connections may both pass the limit of the source; the limit of the device is asked
-// again, exactly, in enter.
-func (b *book) withinQuota(userID, _ string, source net.Addr) bool {
-	p, ok := parseParty(userID)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return ok && b.deviceHasLocked(p) < maxPerDevice && b.perIP[addrPort(source).Addr()] < maxPerIP
-}
-
-// deviceHasLocked counts over all calls, and by user, so that nobody can use up another's quota by taking its device id.
-func (b *book) deviceHasLocked(p party) (n int) {
-	user, _ := b.userLocked(p)
-	for _, r := range b.ports {
-		if r.party.device == p.device && r.user == user {
-			n++
-		}
-	}
-	return n
-}
-
 // enter adds an allocation, unless its call has ended meanwhile.
 func (b *book) enter(r *relayed) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	user, ok := b.userLocked(r.party)
-	if !ok || b.deviceHasLocked(r.party) >= maxPerDevice {
+	if !ok || b.deviceHasLocked(r.party) >= b.mostLocked(r.party) {
 		return false
 	}
 	r.user = user
-	b.ports[r.port] = r
+	b.ports[r.public] = r
 	b.calls[r.party.call].relayed[r] = struct{}{}
 	b.edition.Add(1)
 	return true
@@ -233,8 +229,8 @@ func (b *book) enter(r *relayed) bool {
 func (b *book) leave(r *relayed) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ports[r.port] == r {
-		delete(b.ports, r.port)
+	if b.ports[r.public] == r {
+		delete(b.ports, r.public)
 	}
 	if c := b.calls[r.party.call]; c != nil {
 		delete(c.relayed, r)
@@ -242,20 +238,26 @@ func (b *book) leave(r *relayed) {
 	b.edition.Add(1)
 }
 
+// events are what pion tells of its allocations. It holds locks of its own meanwhile; nothing here waits for it, except
+// births.
 func (b *book) events() turn.EventHandler {
 	return turn.EventHandler{
 		OnAllocationCreated: b.created, OnAllocationDeleted: b.deleted,
-		OnPermissionCreated: b.births.created, OnPermissionDeleted: b.births.deleted,
+		OnPermissionCreated: b.permitted, OnPermissionDeleted: b.withdrawn,
+		OnChannelCreated: b.bound, OnChannelDeleted: b.unbound,
 	}
 }
 
-// created and deleted are pion's events; they tell which client has which allocation.
 func (b *book) created(source, _ net.Addr, _, userID, _ string, _ net.Addr, _ int) {
 	p, _ := parseParty(userID)
 	c := clientOf(source)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.clients[c] = p
+	g := &guest{party: p, allocations: 1}
+	if old := b.clients[c]; old != nil {
+		g.allocations += old.allocations
+	}
+	b.clients[c] = g
 	b.perIP[c.at.Addr()]++
 }
 
@@ -263,13 +265,66 @@ func (b *book) deleted(source, _ net.Addr, _, _, _ string) {
 	c := clientOf(source)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, ok := b.clients[c]; !ok {
+	g := b.clients[c]
+	if g == nil {
 		return
 	}
-	delete(b.clients, c)
+	if g.allocations--; g.allocations == 0 {
+		delete(b.clients, c)
+	}
 	if b.perIP[c.at.Addr()]--; b.perIP[c.at.Addr()] <= 0 {
 		delete(b.perIP, c.at.Addr())
 	}
+}
+
+func (b *book) permitted(source, listener net.Addr, protocol, userID, realm string, relay net.Addr, peer net.IP) {
+	b.tally(source, func(g *guest) { g.permissions++ })
+	b.births.created(source, listener, protocol, userID, realm, relay, peer)
+}
+
+func (b *book) withdrawn(source, listener net.Addr, protocol, userID, realm string, relay net.Addr, peer net.IP) {
+	b.tally(source, func(g *guest) { g.permissions = max(0, g.permissions-1) })
+	b.births.deleted(source, listener, protocol, userID, realm, relay, peer)
+}
+
+// bound and unbound also tell the fast path, where there is one.
+func (b *book) bound(source, _ net.Addr, _, _, _ string, relay, peer net.Addr, number uint16) {
+	b.tally(source, func(g *guest) { g.channels++ })
+	if f, r := b.fast(relay); f != nil {
+		f.bind(r, source, number, addrPort(peer))
+	}
+}
+
+func (b *book) unbound(source, _ net.Addr, _, _, _ string, relay, _ net.Addr, number uint16) {
+	b.tally(source, func(g *guest) { g.channels = max(0, g.channels-1) })
+	if f, _ := b.fast(relay); f != nil {
+		f.unbind(source, number)
+	}
+}
+
+func (b *book) tally(source net.Addr, change func(*guest)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if g := b.clients[clientOf(source)]; g != nil {
+		change(g)
+	}
+}
+
+// channelled is a relayed port whose channels may be carried past pion.
+type channelled interface {
+	bind(r *relayed, client net.Addr, number uint16, peer netip.AddrPort)
+	unbind(client net.Addr, number uint16)
+}
+
+func (b *book) fast(relay net.Addr) (channelled, *relayed) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.ports[addrPort(relay)]
+	if r == nil {
+		return nil, nil
+	}
+	f, _ := r.PacketConn.(channelled)
+	return f, r
 }
 
 func (b *book) hasAllocation(c client) bool {
@@ -277,70 +332,4 @@ func (b *book) hasAllocation(c client) bool {
 	defer b.mu.Unlock()
 	_, ok := b.clients[c]
 	return ok
-}
-
-// permits is pion's question at CreatePermission, ChannelBind and Connect. It is not told the port, so the relay's own
-// address passes here and its ports are looked at in route.
-func (b *book) permits(source net.Addr, peer net.IP) bool {
-	b.births.past(clientOf(source))
-	a, ok := netip.AddrFromSlice(peer)
-	if !ok {
-		return false
-	}
-	b.mu.Lock()
-	p, ok := b.clients[clientOf(source)]
-	b.mu.Unlock()
-	return ok && (plain(a) == b.public || b.mayReach(p.call, a))
-}
-
-// mayReach says whether allocations of a call may talk to a peer that is not another relayed port.
-func (b *book) mayReach(callID string, a netip.Addr) bool {
-	a = plain(a)
-	if b.isHeld(callID) || a == b.public || a.Is4() != b.public.Is4() || b.own.has(a, time.Now()) {
-		return false
-	}
-	switch classify(a) {
-	case public:
-		return true
-	case private:
-		return b.lan || b.signalled(callID, a)
-	case never:
-	}
-	return false
-}
-
-// signalled: see Server.AllowPeer for why this needs a relay that is private itself.
-func (b *book) signalled(callID string, a netip.Addr) bool {
-	if classify(b.public) != private && !b.public.IsLoopback() {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if c := b.calls[callID]; c != nil {
-		_, ok := c.peers[a]
-		return ok
-	}
-	return false
-}
-
-// route gives where a packet of a call to that destination is really sent: to the local end of another allocation of
-// the same call, or to the destination itself, or nowhere.
-func (b *book) route(callID string, to netip.AddrPort) (netip.AddrPort, bool) {
-	if plain(to.Addr()) == b.public {
-		if r := b.sibling(callID, to.Port()); r != nil {
-			return r.local, true
-		}
-		return netip.AddrPort{}, false
-	}
-	return to, to.Port() != 0 && b.mayReach(callID, to.Addr())
-}
-
-// sibling is the allocation of that call on that port.
-func (b *book) sibling(callID string, port uint16) *relayed {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if r := b.ports[port]; r != nil && r.party.call == callID {
-		return r
-	}
-	return nil
 }

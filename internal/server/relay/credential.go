@@ -42,17 +42,24 @@ func parseParty(s string) (party, bool) {
 	return party{device, call}, ok
 }
 
+// parseUsername reads EXPIRES:DEVICE.CALL; expires are seconds of Unix time.
+func parseUsername(name string) (expires int64, p party, ok bool) {
+	at, who, found := strings.Cut(name, ":")
+	expires, err := strconv.ParseInt(at, 10, 64)
+	p, ok = parseParty(who)
+	return expires, p, ok && found && err == nil
+}
+
 // authenticate is asked for every request that carries a user name; pion compares the key.
 func (s *Server) authenticate(r *turn.RequestAttributes) (userID string, key []byte, ok bool) {
-	at, who, found := strings.Cut(r.Username, ":")
-	expires, err := strconv.ParseInt(at, 10, 64)
-	p, known := parseParty(who)
+	expires, p, ok := parseUsername(r.Username)
+	allocates := r.Method == stun.MethodAllocate
 	switch {
-	case !found || err != nil || !known || r.Realm != realm:
+	case !ok || r.Realm != realm || !s.book.live(p):
 		return "", nil, false
-	case r.Method == stun.MethodAllocate && expires <= time.Now().Unix():
+	case allocates && expires <= time.Now().Unix():
 		return "", nil, false
-	case !s.book.live(p):
+	case !allocates && s.book.misdirected(p, clientOf(r.SrcAddr)):
 		return "", nil, false
 	}
 	return p.String(), turn.GenerateAuthKey(r.Username, r.Realm, s.password(r.Username)), true

@@ -21,6 +21,8 @@ type probe struct {
 	nonce stun.Nonce
 	// relayed is where its allocation is.
 	relayed netip.AddrPort
+	// other gets what arrives while it waits for an answer; nil: nobody.
+	other func([]byte)
 }
 
 func newProbe(t testing.TB, s *Server, a account) *probe {
@@ -88,6 +90,9 @@ func (p *probe) ask(b []byte) *stun.Message {
 			m := &stun.Message{Raw: append([]byte(nil), buf[:n]...)}
 			if m.Decode() == nil && string(m.TransactionID[:]) == string(b[8:20]) {
 				return m
+			}
+			if p.other != nil {
+				p.other(append([]byte(nil), buf[:n]...))
 			}
 		}
 	}
@@ -195,6 +200,12 @@ func (p *probe) wantRefused(a netip.Addr) {
 	if got := p.connect(at); !refused[got] {
 		p.t.Errorf("Connect %v: %s", a, got)
 	}
+}
+
+// leave ends its allocation.
+func (p *probe) leave() string {
+	p.t.Helper()
+	return outcome(p.ask(p.signed(stun.MethodRefresh, stun.NewTransactionID(), raw{stun.AttrLifetime, make([]byte, 4)})))
 }
 
 // nextData is the payload of the next Data indication.

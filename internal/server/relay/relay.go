@@ -21,14 +21,8 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// Limits.
 const (
-	maxPerDevice  = 12   // allocations of one device: UDP, TCP and TLS for each of 3 early connections, and for a fresh one
-	maxPerIP      = 200  // allocations, and TCP connections, from one source address
-	maxStreams    = 4000 // TCP connections
-	maxPeers      = 64   // signalled addresses kept for one call
-	refusalsASec  = 10   // STUN errors sent to one source a second
-	maxDatagram   = 1600 // bytes, pion's buffer; longer datagrams are dropped
+	maxDatagram   = 1600 // bytes, pion's buffer; datagrams of that size and longer are dropped
 	realm         = "visavis"
 	portTries     = 16 // to find one port that is free for UDP and TCP
 	relayTries    = 128
@@ -38,9 +32,10 @@ const (
 // Server is one relay. Set the fields, Start, Close.
 type Server struct {
 	Listen string // HOST:PORT, for UDP and TCP; port 0 takes one that is free for both
-	// PublicIP is the address peers reach relayed ports at. Zero: the host of Listen, else the address this machine
-	// would use towards the internet, else loopback. Allocations have its address family only.
-	PublicIP netip.Addr
+	// PublicIP and PublicIP6 are the addresses peers reach relayed ports at, of one family each; the first may be of
+	// either. Zero: the host of Listen, else the addresses this machine would use towards the internet, else loopback.
+	// A client that does not ask for a family gets IPv4 (RFC 8656, section 7.2), if there is any.
+	PublicIP, PublicIP6 netip.Addr
 	// LAN lets allocations talk to private addresses (10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7).
 	LAN bool
 	// PortMin and PortMax bound the relayed ports, both included; zero: any.
@@ -50,8 +45,11 @@ type Server struct {
 	OpenTCP func(address string) (net.Listener, error)
 	OpenUDP func(address string) (net.PacketConn, error)
 	Secret  []byte // signs credentials; empty: random, so that credentials end with the process
-	Logger  *slog.Logger
+	// Portable keeps to the portable path where there is a faster one: the Linux fast path is held against it in tests.
+	Portable bool
+	Logger   *slog.Logger
 
+	foreign netip.Prefix // see ownAddrs; for tests
 	log     *slog.Logger
 	book    *book
 	udp     *socket
@@ -85,13 +83,24 @@ func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	host := addrPort(udp.LocalAddr()).Addr()
-	public := publicAddr(s.PublicIP, host)
-	s.book = newBook(public, s.LAN)
-	s.udp = newSocket(udp, s.book.births, s.running.Done)
-	s.tcp = newListener(tcp, s.book, &s.running)
-	s.site = newListener(newHanded(tcp.Addr()), s.book, &s.running)
+	publics := publicAddrs(s.PublicIP, s.PublicIP6, host)
+	s.book = newBook(publics[0], s.LAN)
+	s.book.publics, s.book.limits, s.book.own.foreign = publics, s.Limits.filled(), s.foreign
+	overUDP := addresses{book: s.book, min: s.PortMin, max: s.PortMax, running: &s.running, listen: listenPort}
+	for _, a := range publics {
+		overUDP.binds = append(overUDP.binds, bindAddr(a, host))
+	}
+	overTCP := overUDP // whose clients have no datagrams to hurry
+	if !s.Portable {
+		if fast, listen := fastPath(udp, s.book, &s.running); fast != nil {
+			udp, overUDP.listen = fast, listen
+		}
+	}
+	g := &guard{book: s.book, refusals: refusals{perSecond: s.book.limits.Refusals}}
+	s.udp = newSocket(udp, g, s.running.Done)
+	s.tcp = newListener(tcp, g, &s.running)
+	s.site = newListener(newHanded(tcp.Addr()), g, &s.running)
 	s.site.crowd = s.tcp.crowd
-	addresses := &addresses{book: s.book, bind: bindAddr(public, host), min: s.PortMin, max: s.PortMax, running: &s.running}
 	s.running.Add(1) // pion's read loop on the UDP socket
 	var err error
 	s.turn, err = turn.NewServer(turn.ServerConfig{
@@ -102,20 +111,20 @@ func (s *Server) serve(udp net.PacketConn, tcp net.Listener) error {
 		LoggerFactory: quiet{},
 		InboundMTU:    maxDatagram,
 		// With an IPv4 relay address, a client on IPv6 that does not ask for a family gets an IPv4 relay address too.
-		StrictAddressFamily: public.Is4(),
+		StrictAddressFamily: publics[0].Is4(),
 		PacketConnConfigs: []turn.PacketConnConfig{{
-			PacketConn: s.udp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits,
+			PacketConn: s.udp, RelayAddressGenerator: &overUDP, PermissionHandler: s.book.permits,
 		}},
 		ListenerConfigs: []turn.ListenerConfig{
-			{Listener: s.tcp, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits},
-			{Listener: s.site, RelayAddressGenerator: addresses, PermissionHandler: s.book.permits},
+			{Listener: s.tcp, RelayAddressGenerator: &overTCP, PermissionHandler: s.book.permits},
+			{Listener: s.site, RelayAddressGenerator: &overTCP, PermissionHandler: s.book.permits},
 		},
 	})
 	if err != nil {
 		s.running.Done()
 		return errors.Join(fmt.Errorf("start TURN: %w", err), udp.Close(), tcp.Close())
 	}
-	s.log.Debug("relay listens", "address", s.Addr(), "public", public)
+	s.log.Debug("relay listens", "address", s.Addr(), "public", publics)
 	return nil
 }
 
@@ -128,7 +137,8 @@ func (s *Server) Close() {
 	_ = s.turn.Close()
 	s.tcp.closeStreams()
 	s.running.Wait()
-	s.log.Debug("relay closed", "refused", s.book.refused.Load(), "dropped", s.udp.dropped.Load()+s.book.dropped.Load())
+	n := s.Stats()
+	s.log.Debug("relay closed", "up", n.UpBytes, "down", n.DownBytes, "refused", n.Refused, "capped", n.Capped, "dropped", n.Dropped)
 }
 
 // Addr is where it listens for UDP.
@@ -137,8 +147,8 @@ func (s *Server) Addr() netip.AddrPort { return addrPort(s.udp.LocalAddr()) }
 // TCPAddr is where it listens for TCP; the port is that of Addr.
 func (s *Server) TCPAddr() netip.AddrPort { return addrPort(s.tcp.Addr()) }
 
-// PublicAddr is the address of relayed ports.
-func (s *Server) PublicAddr() netip.Addr { return s.book.public }
+// PublicAddrs are the addresses of relayed ports, at most one of each family, IPv4 first.
+func (s *Server) PublicAddrs() []netip.Addr { return s.book.publics }
 
 // Allocations is how many there are.
 func (s *Server) Allocations() int { return s.book.allocations() }

@@ -15,9 +15,23 @@ import (
 // addresses opens relayed ports for pion. It implements turn.RelayAddressGenerator.
 type addresses struct {
 	book     *book
-	bind     netip.Addr
+	binds    []netip.Addr // for each of book.publics
 	min, max uint16
 	running  *sync.WaitGroup
+	// listen opens a UDP socket; port 0 is any.
+	listen func(netip.AddrPort) (net.PacketConn, error)
+}
+
+// listenPort is what addresses.listen is without a fast path.
+func listenPort(at netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenUDP(familyOf(at.Addr()), net.UDPAddrFromAddrPort(at))
+}
+
+func familyOf(a netip.Addr) string {
+	if a.Is4() {
+		return "udp4"
+	}
+	return "udp6"
 }
 
 var errNoTCPRelay = errors.New("TCP allocations (RFC 6062) are not offered")
@@ -39,24 +53,26 @@ func (g *addresses) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 // ports; no ICE agent uses that, and it is refused.
 func (g *addresses) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
 	p, ok := parseParty(c.UserID)
-	family := "udp6"
-	if g.bind.Is4() {
-		family = "udp4"
+	which := -1
+	for i, a := range g.book.publics {
+		if familyOf(a) == c.Network {
+			which = i
+		}
 	}
-	if !ok || c.Network != family || c.RequestedPort != 0 {
+	if !ok || which < 0 || c.RequestedPort != 0 {
 		return nil, nil, errors.New("this kind of allocation is not offered")
 	}
-	udp, err := g.open(family)
+	udp, err := g.open(g.binds[which])
 	if err != nil {
 		return nil, nil, err
 	}
-	port := addrPort(udp.LocalAddr()).Port()
+	local := addrPort(udp.LocalAddr())
 	r := &relayed{
-		PacketConn: udp, book: g.book, party: p, port: port, local: addrPort(udp.LocalAddr()),
-		running: g.running, done: make(chan struct{}),
+		PacketConn: udp, book: g.book, party: p, local: local, public: netip.AddrPortFrom(g.book.publics[which], local.Port()),
+		born: clock(), running: g.running, done: make(chan struct{}),
 	}
 	if r.local.Addr().IsUnspecified() {
-		r.local = netip.AddrPortFrom(loopback(g.bind), port)
+		r.local = netip.AddrPortFrom(loopback(r.public.Addr()), local.Port())
 	}
 	g.running.Add(1) // pion reads it until it is closed
 	if !g.book.enter(r) {
@@ -64,7 +80,7 @@ func (g *addresses) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packe
 		_ = udp.Close()
 		return nil, nil, errors.New("the call has ended")
 	}
-	return r, net.UDPAddrFromAddrPort(netip.AddrPortFrom(g.book.public, port)), nil
+	return r, net.UDPAddrFromAddrPort(r.public), nil
 }
 
 func loopback(family netip.Addr) netip.Addr {
@@ -74,16 +90,15 @@ func loopback(family netip.Addr) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-func (g *addresses) open(family string) (*net.UDPConn, error) {
+func (g *addresses) open(bind netip.Addr) (net.PacketConn, error) {
 	if g.min == 0 {
-		return net.ListenUDP(family, net.UDPAddrFromAddrPort(netip.AddrPortFrom(g.bind, 0)))
+		return g.listen(netip.AddrPortFrom(bind, 0))
 	}
 	ports := int(g.max) - int(g.min) + 1
 	from := rand.IntN(ports)
 	var last error
 	for i := range min(ports, relayTries) {
-		port := uint16(int(g.min) + (from+i)%ports)
-		c, err := net.ListenUDP(family, net.UDPAddrFromAddrPort(netip.AddrPortFrom(g.bind, port)))
+		c, err := g.listen(netip.AddrPortFrom(bind, uint16(int(g.min)+(from+i)%ports)))
 		if err == nil {
 			return c, nil
 		}
@@ -93,15 +108,18 @@ func (g *addresses) open(family string) (*net.UDPConn, error) {
 }
 
 // relayed is the socket of one allocation. pion reads it in one goroutine of its own and writes to it from the one that
-// reads the client.
+// reads the client. Where there is a fast path, both are only about what that leaves over.
 type relayed struct {
 	net.PacketConn
-	book  *book
-	party party
-	user  string
-	port  uint16
-	local netip.AddrPort // where other allocations send to
-	last  atomic.Pointer[hop]
+	book   *book
+	party  party
+	user   string
+	local  netip.AddrPort // where other allocations send to
+	public netip.AddrPort // as its client knows it
+	last   atomic.Pointer[hop]
+	born   int64 // clock
+	up     meter // from the client
+	down   meter
 
 	running *sync.WaitGroup
 	done    chan struct{} // closed by Close
@@ -109,6 +127,9 @@ type relayed struct {
 	closed  bool
 	reading bool
 }
+
+// heard is when the client last sent a packet through it.
+func (r *relayed) heard() int64 { return max(r.born, r.up.last()) }
 
 // hop is the last destination and what the book said about it.
 type hop struct {
@@ -123,15 +144,21 @@ func (r *relayed) WriteTo(b []byte, to net.Addr) (int, error) {
 	h := r.last.Load()
 	if h == nil || h.to != at || h.edition != edition {
 		h = &hop{to: at, edition: edition}
-		if via, ok := r.book.route(r.party.call, at); ok {
+		if via, _, ok := r.book.route(r.party.call, at); ok && via.Addr().Is4() == r.public.Addr().Is4() {
 			h.via = net.UDPAddrFromAddrPort(via)
 		}
 		r.last.Store(h)
 	}
-	if h.via == nil {
-		r.book.refused.Add(1)
+	count := &r.book.count
+	switch {
+	case h.via == nil:
+		count.refused.Add(1)
+		return len(b), nil
+	case !r.up.take(len(b), pace(r.book.limits.BitsPerSecond), clock()):
+		count.capped.Add(1)
 		return len(b), nil
 	}
+	count.up.add(1, len(b))
 	return r.PacketConn.WriteTo(b, h.via)
 }
 
@@ -142,30 +169,40 @@ func (r *relayed) ReadFrom(b []byte) (int, net.Addr, error) {
 		return 0, nil, net.ErrClosed
 	}
 	defer r.endRead()
+	count := &r.book.count
 	for failures := 0; ; {
 		n, from, err := r.PacketConn.ReadFrom(b)
-		switch {
-		case err != nil: // a datagram longer than the buffer, on Windows
-			r.book.dropped.Add(1)
+		if err != nil { // a datagram longer than the buffer, on Windows
+			count.dropped.Add(1)
 			if errors.Is(err, net.ErrClosed) || !pause(failures, r.done) {
 				return 0, nil, net.ErrClosed
 			}
 			failures++
 			continue
-		case n >= len(b): // the same elsewhere: it has been cut off
-			r.book.dropped.Add(1)
-			continue
 		}
 		failures = 0
-		if at := addrPort(from); r.book.own.has(at.Addr(), now()) || at.Addr() == r.book.public {
-			if r.book.sibling(r.party.call, at.Port()) == nil {
-				r.book.dropped.Add(1)
-				continue
-			}
-			from = net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.book.public, at.Port()))
+		from, ok := r.peer(addrPort(from))
+		switch {
+		case !ok || n >= len(b): // the latter is a longer datagram elsewhere: it has been cut off
+			count.dropped.Add(1)
+		case !r.down.take(n, pace(r.book.limits.BitsPerSecond), clock()):
+			count.capped.Add(1)
+		default:
+			count.down.add(1, n)
+			return n, from, nil
 		}
-		return n, from, nil
 	}
+}
+
+// peer is how a client knows whoever sent from that address; false: nobody it may hear.
+func (r *relayed) peer(at netip.AddrPort) (net.Addr, bool) {
+	if r.book.isOwn(at.Addr()) || r.book.isPublic(at.Addr()) {
+		at = netip.AddrPortFrom(r.public.Addr(), at.Port())
+		if r.book.sibling(r.party.call, at) == nil {
+			return nil, false
+		}
+	}
+	return net.UDPAddrFromAddrPort(at), true
 }
 
 // beginRead and endRead find out when pion's reader has seen the end.

@@ -25,7 +25,7 @@ const (
 type listener struct {
 	net.Listener
 	*crowd
-	book    *book
+	guard   *guard
 	running *sync.WaitGroup
 	closed  chan struct{}
 	shut    sync.Once
@@ -33,7 +33,6 @@ type listener struct {
 
 // crowd is the TCP clients of all listeners together.
 type crowd struct {
-	refusals refusals
 
 	mu      sync.Mutex
 	ended   bool
@@ -42,9 +41,9 @@ type crowd struct {
 	clients map[client]struct{}
 }
 
-func newListener(l net.Listener, b *book, running *sync.WaitGroup) *listener {
+func newListener(l net.Listener, g *guard, running *sync.WaitGroup) *listener {
 	return &listener{
-		Listener: l, book: b, running: running, closed: make(chan struct{}),
+		Listener: l, guard: g, running: running, closed: make(chan struct{}),
 		crowd: &crowd{streams: map[*stream]struct{}{}, perIP: map[netip.Addr]int{}, clients: map[client]struct{}{}},
 	}
 }
@@ -70,12 +69,20 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// open is how many connections there are.
+func (l *crowd) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.streams)
+}
+
 func (l *listener) admit(c net.Conn) *stream {
 	from := clientOf(c.RemoteAddr())
+	limits := l.guard.book.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// The book knows clients by their address: one port of theirs must not come in by two listeners at once.
-	if _, twice := l.clients[from]; twice || l.ended || len(l.streams) >= maxStreams || l.perIP[from.at.Addr()] >= maxPerIP {
+	if _, twice := l.clients[from]; twice || l.ended || len(l.streams) >= limits.Streams || l.perIP[from.at.Addr()] >= limits.PerAddress {
 		return nil
 	}
 	s := &stream{Conn: c, in: bufio.NewReaderSize(c, 4096), listener: l, client: from}
@@ -129,9 +136,19 @@ var (
 
 // Read gives the next frame. b has maxDatagram bytes, as pion's buffer has.
 func (s *stream) Read(b []byte) (int, error) {
-	s.listener.book.births.past(s.client)
+	g := s.listener.guard
+	g.book.births.past(s.client)
+	for {
+		n, err := s.readFrame(b)
+		if err != nil || g.admits(b[:n], s.client) {
+			return n, err
+		}
+	}
+}
+
+func (s *stream) readFrame(b []byte) (int, error) {
 	wait := firstFrameIn
-	if s.listener.book.hasAllocation(s.client) {
+	if s.listener.guard.book.hasAllocation(s.client) {
 		wait = quietFor
 	}
 	if err := s.SetReadDeadline(time.Now().Add(wait)); err != nil {
@@ -175,10 +192,7 @@ func frameSize(head []byte) (int, error) {
 
 // Write sends one message of pion's.
 func (s *stream) Write(b []byte) (int, error) {
-	if isResponse(b) { // not data, which another goroutine of pion's sends
-		s.listener.book.births.past(s.client)
-	}
-	out, ok := s.listener.refusals.pass(b, s.client.at.Addr(), now())
+	out, ok := s.listener.guard.answers(b, s.client)
 	if !ok {
 		return len(b), nil
 	}
