@@ -32,8 +32,8 @@ test: deps-test tools-test ## everything: unit, end-to-end with real browsers, r
 check: deps-test tools ## formatting, vet, linters, module file, types of the browser code
 	@scripts/check.sh
 
-bench: deps-test build ## ms per frame, CPU and memory of a call; method in docs/performance.md
-	@scripts/bench.sh
+bench: deps-bench build ## ms per frame, CPU and memory of a call, the relay beside coturn; BENCH_ARGS; docs/performance.md
+	@scripts/bench.sh $(BENCH_ARGS)
 
 callbench: deps-test build ## calls over bad lines, ours beside Chromium's, with plots (root; CALLBENCH_ARGS)
 	@scripts/callbench.sh
@@ -47,10 +47,11 @@ client:
 server:
 	@CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/visavis-server ./cmd/server
 
-.PHONY: deps-demo tools tools-test
+.PHONY: deps-demo deps-bench tools tools-test
 deps-build: ; @scripts/deps.sh build
 deps-demo:  ; @scripts/deps.sh demo
 deps-test:  ; @scripts/deps.sh test
+deps-bench: ; @scripts/deps.sh bench
 
 tools: $(TOOLS)/gofumpt-$(GOFUMPT_VERSION) $(TOOLS)/staticcheck-$(STATICCHECK_VERSION) $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 

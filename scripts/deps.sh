@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing for: build (both programs), demo (a virtual display), test (browsers, sound, tools).
+# Installs what is missing for: build (both programs), demo (a virtual display), test (browsers, sound, tools), bench (all
+# of these, and the relay that ours is measured against).
 # Debian and Ubuntu by apt; Fedora by dnf and macOS by brew as well as we know; anything else gets the list.
 # It asks the package manager only when something is missing, so a second run costs nothing.
 set -euo pipefail
@@ -8,8 +9,10 @@ what=${1:-build}
 apt_build="gcc pkg-config libgl1-mesa-dev xorg-dev libvpx-dev libopus-dev libjpeg-dev libopenh264-dev"
 apt_demo="xvfb libgl1-mesa-dri"
 apt_test="chromium xvfb xdotool imagemagick openbox pulseaudio pulseaudio-utils ffmpeg nodejs"
+apt_bench="coturn iproute2"
 dnf_build="gcc pkgconf-pkg-config mesa-libGL-devel libX11-devel libXcursor-devel libXrandr-devel libXinerama-devel libXi-devel libXxf86vm-devel libvpx-devel opus-devel libjpeg-turbo-devel openh264-devel"
 dnf_demo="xorg-x11-server-Xvfb mesa-dri-drivers"
+dnf_bench="coturn iproute"
 dnf_test="chromium xorg-x11-server-Xvfb xdotool ImageMagick openbox pulseaudio pulseaudio-utils ffmpeg-free nodejs"
 brew_build="pkg-config libvpx opus jpeg-turbo openh264"
 brew_test="node"
@@ -21,12 +24,13 @@ missing_apt() { for p in "$@"; do
 	dpkg-query -W -f='${db:Status-Abbrev}' "$p" 2>/dev/null | grep -q '^ii' || echo "$p"; done; }
 
 packages() { # what each purpose needs, from the lists above; $1 is the package manager
-	local b="$1_build" d="$1_demo" t="$1_test"
+	local b="$1_build" d="$1_demo" t="$1_test" n="$1_bench"
 	case $what in
 	build) echo "${!b}" ;;
 	demo) echo "${!b} ${!d:-}" ;;
 	test) echo "${!b} ${!d:-} ${!t}" ;;
-	*) echo "deps.sh: build, demo or test" >&2; exit 2 ;;
+	bench) echo "${!b} ${!d:-} ${!t} ${!n:-}" ;;
+	*) echo "deps.sh: build, demo, test or bench" >&2; exit 2 ;;
 	esac
 }
 
@@ -37,6 +41,12 @@ install_apt() {
 	[ -z "$need" ] && return
 	echo "installing:" $need
 	as_root apt-get update -qq
+	# A relay that is only to be measured must not start as a service: Debian's hook for that, if there is none.
+	if [ "$what" = bench ] && [ ! -e /usr/sbin/policy-rc.d ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
+		as_root chmod +x /usr/sbin/policy-rc.d
+		trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
 }
 

@@ -1,5 +1,5 @@
 // Command bench is `make bench`: what a 720p frame and a piece of sound cost at each stage, what a call costs a client in CPU and
-// memory at 640x360 and at 1280x720, with and without a window, and what an idle server holds. It runs the real programs on this machine and prints one
+// memory at 640x360 and at 1280x720, with and without a window, what an idle server holds, and what the relay costs beside coturn. It runs the real programs on this machine and prints one
 // table; figures move between machines and hours, so compare inside one run. docs/performance.md has the method.
 package main
 
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"visavis.example/internal/testkit"
@@ -29,10 +30,26 @@ func main() {
 	out := flag.String("out", "bench", "folder for report.json")
 	bin := flag.String("bin", "bin", "folder with both programs")
 	length := flag.Duration("duration", 60*time.Second, "length of each measured call")
+	only := flag.String("only", "", "measure the parts whose names contain this, such as relay")
+	relayed := relayOptions{}
+	flag.IntVar(&relayed.Rounds, "relay-rounds", 3, "rounds of all loads through the relays")
+	flag.DurationVar(&relayed.Length, "relay-duration", 3*time.Second, "length of each load")
+	flag.IntVar(&relayed.Rate, "relay-rate", 20_000, "packets a second each way")
+	flag.BoolVar(&relayed.Portable, "relay-portable", false, "measure our relay without its fast path too")
+	if len(os.Args) > 1 {
+		if started, err := relayChild(os.Args[1], os.Args[2:]); started {
+			exitOn(err)
+			return
+		}
+	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *out, *bin, *length); err != nil {
+	exitOn(run(ctx, *out, *bin, *only, *length, relayed))
+}
+
+func exitOn(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -44,7 +61,14 @@ var (
 	windowed = measured{name: "720p30", size: "1280x720", cpu: 27, rss: 150, windows: true}
 )
 
-func run(ctx context.Context, out, bin string, length time.Duration) error {
+// relayOptions say how the relay is loaded. They are given to a child as JSON.
+type relayOptions struct {
+	Rounds, Rate int
+	Length       time.Duration
+	Portable     bool
+}
+
+func run(ctx context.Context, out, bin, only string, length time.Duration, relayed relayOptions) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -55,10 +79,14 @@ func run(ctx context.Context, out, bin string, length time.Duration) error {
 	}{
 		{"stages of a 720p frame", func() ([]Row, error) { return stages(ctx) }},
 		{"server", func() ([]Row, error) { return idleServer(ctx, bin) }},
+		{"relay", func() ([]Row, error) { return relays(ctx, relayed) }},
 		{"call without windows, 640x360", func() ([]Row, error) { return measuredCall(ctx, bin, length, small) }},
 		{"call without windows, 1280x720", func() ([]Row, error) { return measuredCall(ctx, bin, length, big) }},
 		{"call with windows", func() ([]Row, error) { return measuredCall(ctx, bin, length, windowed) }},
 	} {
+		if !strings.Contains(part.what, only) {
+			continue
+		}
 		fmt.Fprintln(os.Stderr, "measuring:", part.what)
 		got, err := part.run()
 		if err != nil {
