@@ -14,7 +14,8 @@ import (
 // pathFinder looks for a direct path beside the relayed one that media uses already. pion's agent checks nothing any more
 // once it has a path, and a restart would take that away, so these checks (RFC 8445 section 7.2.4) are ours. They also
 // open the way through either side's NAT. The controlling side nominates the path that answers first or soon after and
-// best; the other side's agent follows by itself, and ours when a check comes back by that path. It is pure but for the
+// best, until something of the other side comes by that path: its agent follows by itself, and ours when a check comes
+// back, but a lost packet can leave the other one behind. It is pure but for the
 // paths it names: the loop sends what due gives.
 type pathFinder struct {
 	controlling bool
@@ -23,6 +24,7 @@ type pathFinder struct {
 	first       time.Time   // when the first path answered
 	chosen      *packetPath // nominated
 	chosenAt    time.Time
+	ours        bool // we send by it already; the other side may not have heard yet
 }
 
 // tried is one path.
@@ -38,7 +40,7 @@ type tried struct {
 const (
 	findFor      = 10 * time.Second
 	betterWithin = 150 * time.Millisecond
-	nominateFor  = 2 * time.Second
+	nominateFor  = 3 * time.Second // if there is another path
 )
 
 // pauses between the checks of one path.
@@ -75,27 +77,23 @@ func (f *pathFinder) due(now time.Time) (t *tried, nominate bool) {
 
 // choose nominates the quickest of the paths that have answered.
 func (f *pathFinder) choose(now time.Time) {
-	if !f.controlling || f.first.IsZero() || now.Sub(f.first) < betterWithin {
+	if !f.controlling || f.first.IsZero() || now.Sub(f.first) < betterWithin || f.chosen != nil && f.ours {
 		return
-	}
-	if f.chosen != nil {
-		if now.Sub(f.chosenAt) < nominateFor {
-			return
-		}
-		for _, p := range f.paths {
-			p.given = p.given || p.packetPath == *f.chosen
-		}
-		f.chosen = nil
 	}
 	var best *tried
 	for _, p := range f.paths {
-		if p.rtt > 0 && !p.given && (best == nil || p.rtt < best.rtt) {
+		mine := f.chosen != nil && *f.chosen == p.packetPath
+		if p.rtt > 0 && !p.given && !mine && (best == nil || p.rtt < best.rtt) {
 			best = p
 		}
 	}
-	if best != nil {
-		f.chosen, f.chosenAt, best.next = &best.packetPath, now, now
+	if best == nil || f.chosen != nil && now.Sub(f.chosenAt) < nominateFor {
+		return // Chromium checks a path that it does not use every few seconds only
 	}
+	for _, p := range f.paths {
+		p.given = p.given || f.chosen != nil && p.packetPath == *f.chosen
+	}
+	f.chosen, f.chosenAt, best.next = &best.packetPath, now, now
 }
 
 // answered takes the answer to a check; a path must answer by itself (RFC 8445 section 7.2.5.2.1).
@@ -178,7 +176,8 @@ func (s *Session) findDirect(now time.Time) {
 	if f == nil {
 		return
 	}
-	if f.over(now) || s.talk.over || !s.relayed() && s.talk.up {
+	f.ours = s.talk.up && !s.relayed()
+	if f.over(now) || s.talk.over || f.ours && (f.chosen == nil || s.hold.gate.taken.Load() == f.chosen) {
 		s.hold.direct = nil
 		s.hold.gate.chosen.Store(nil)
 		return

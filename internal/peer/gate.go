@@ -21,6 +21,7 @@ type gate struct {
 	opened atomic.Bool
 	chosen atomic.Pointer[packetPath]              // pion is to use it
 	agreed atomic.Pointer[[transactionIDSize]byte] // of a check that came by the chosen path
+	taken  atomic.Pointer[packetPath]              // the chosen path, once the other side sends by it, too
 
 	mu    sync.Mutex
 	conns []*gateConn
@@ -105,18 +106,22 @@ func (g *gate) keeps(c *gateConn, b []byte, from net.Addr) bool {
 	if !g.opened.Load() {
 		return kind != stunSuccess && kind != stunError
 	}
+	chosen := g.chosen.Load()
 	if kind != stunRequest && kind != stunSuccess {
+		if kind == 0 && chosen != nil && g.taken.Load() != chosen {
+			if p, ok := pathOf(c, from); ok && p == *chosen {
+				g.taken.Store(chosen)
+			}
+		}
 		return false
 	}
-	udp, ok := from.(*net.UDPAddr)
+	p, ok := pathOf(c, from)
 	if !ok {
 		return false
 	}
-	at := udp.AddrPort()
-	p := packetPath{c, netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}
 	id := [transactionIDSize]byte(b[8:20])
 	if kind == stunRequest {
-		if chosen := g.chosen.Load(); chosen != nil && *chosen == p {
+		if chosen != nil && *chosen == p {
 			g.agreed.Store(&id)
 		}
 		if g.isNews(p) {
@@ -132,6 +137,15 @@ func (g *gate) keeps(c *gateConn, b []byte, from net.Addr) bool {
 		g.got(p, b)
 	}
 	return mine
+}
+
+func pathOf(c *gateConn, from net.Addr) (p packetPath, ok bool) {
+	udp, ok := from.(*net.UDPAddr)
+	if !ok {
+		return p, false
+	}
+	at := udp.AddrPort()
+	return packetPath{c, netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}, true
 }
 
 // isNews is true for the first check that comes by a path.

@@ -5,9 +5,11 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
 )
@@ -15,6 +17,8 @@ import (
 // wiretap is a network that sorts what is sent: over TURN, and from our own addresses.
 type wiretap struct {
 	transport.Net
+	loses func(b []byte) bool // what is sent from our own addresses and never arrives; nil: nothing
+
 	mu     sync.Mutex
 	media  int // RTP, by whatever way
 	checks int // ICE checks from our own addresses
@@ -38,6 +42,9 @@ type wiretapConn struct {
 
 func (c wiretapConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	c.wiretap.sent(b, true)
+	if c.wiretap.loses != nil && c.wiretap.loses(b) {
+		return len(b), nil
+	}
 	return c.UDPConn.WriteTo(b, to)
 }
 
@@ -169,6 +176,31 @@ func TestHeldSessionsConnectAndTellNothing(t *testing.T) {
 	}
 	seen := b.eye.present.Load()
 	eventually(t, "pictures go on", func() bool { return b.eye.present.Load() > seen+20 })
+}
+
+// The caller takes the direct path when the other side checks it; whether the other side has heard that it should depends
+// on packets that a bad line loses. One direction must not stay on the relay for that.
+func TestBothTakeTheDirectPath(t *testing.T) {
+	udp, _ := newRelay(t)
+	a, b, taps := heldPair(t, udp)
+	eventually(t, "connected while it rings", func() bool { return ready(a) && ready(b) })
+	var first atomic.Pointer[time.Time]
+	taps[0].loses = func(b []byte) bool {
+		now := time.Now()
+		return stunType(b) == stunRequest && nominates(b) && (first.CompareAndSwap(nil, &now) || now.Sub(*first.Load()) < time.Second)
+	}
+	b.Release()
+	a.Release()
+	eventually(t, "a direct path both ways", func() bool {
+		x, _ := find[Connected](a)
+		y, _ := find[Connected](b)
+		return has[Connected](a) && has[Connected](b) && !x.Relay && !y.Relay
+	})
+}
+
+func nominates(b []byte) bool {
+	m := &stun.Message{Raw: b}
+	return m.Decode() == nil && m.Contains(stun.AttrUseCandidate)
 }
 
 // Without a relay the early connection does not come to be; after accept the direct paths are found as ever.
