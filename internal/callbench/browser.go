@@ -37,7 +37,7 @@ func (b *browser) Ready(ctx context.Context) (err error) {
 	if b.profile, err = os.MkdirTemp("", "visavis-chromium-"); err != nil {
 		return err
 	}
-	b.b, err = testkit.StartChromium(ctx, testkit.ChromiumConfig{
+	b.b, err = testkit.StartChromium(context.WithoutCancel(ctx), testkit.ChromiumConfig{ // it lives for the call, ctx for the start
 		Dir: b.profile, CertFile: b.srv.CA, Camera: b.Camera, Sound: b.Sound,
 		Script: strings.Replace(pageJS, "VISAVIS_QUIET", strconv.FormatBool(b.Quiet), 1),
 		Before: b.link.Before(b.Host),
@@ -61,7 +61,7 @@ func (b *browser) Ready(ctx context.Context) (err error) {
 		}
 	}
 	if b.Record {
-		return b.page.Eval(ctx, "visavisBench.planesEvery = 500", nil)
+		return b.page.Eval(ctx, "visavisBench.planesEvery = 1000", nil)
 	}
 	return nil
 }
@@ -116,13 +116,8 @@ func (s *soundBlock) UnmarshalJSON(b []byte) error {
 
 func (b *browser) Finish(ctx context.Context, hangUp bool) (*witness, error) {
 	var text string
-	if err := b.page.Eval(ctx, "visavisBench.stop()", &text); err != nil {
+	if err := b.page.Eval(ctx, fmt.Sprintf("visavisBench.stop(%t)", hangUp), &text); err != nil {
 		return nil, err
-	}
-	if hangUp {
-		if err := b.page.Click(ctx, "hangup"); err != nil {
-			return nil, err
-		}
 	}
 	if b.dir != "" {
 		if err := os.WriteFile(filepath.Join(b.dir, b.Name+".page.json"), []byte(text), 0o644); err != nil {

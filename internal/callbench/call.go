@@ -47,7 +47,7 @@ func (b *bench) call(ctx context.Context, line badLine, p pairing, seed uint64, 
 	}
 	defer done()
 	link, err := lossylink.Start(ctx, lossylink.Config{
-		Program: b.linkem, Lines: []string{"both " + line.Spec, "srv delay=10ms"}, Schedule: line.Changes, Seed: seed,
+		Program: b.linkem, Lines: []string{"both " + line.Spec, "srv " + line.Srv}, Schedule: line.Changes, Seed: seed,
 	})
 	if err != nil {
 		return nil, err
