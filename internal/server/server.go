@@ -237,7 +237,12 @@ func (s *Server) startRelay(ctx context.Context) error {
 	if s.TURNListen == NoTURN {
 		return nil
 	}
+	secret, err := relaySecret(s.DataDir)
+	if err != nil {
+		return err
+	}
 	r := &relay.Server{
+		Secret: secret,
 		Listen: s.TURNListen, PublicIP: s.PublicIP, LAN: s.LAN, PortMin: s.PortMin, PortMax: s.PortMax,
 		Limits:  s.Limits.Relay,
 		OpenTCP: func(a string) (net.Listener, error) { return s.Sockets.Listen(ctx, a) },
@@ -263,7 +268,7 @@ func (s *Server) startHub(ctx context.Context) error {
 	}
 	h := &hub.Hub{
 		Config: hub.Config{
-			Server: "visavis-server/" + s.Version, RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
+			Server: "visavis-server/" + s.Version, Run: signal.NewID(), RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
 			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
 		},
 		Alive: alive, Journal: records{s.journal}, Logger: s.Logger.With("part", "hub"),

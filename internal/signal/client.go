@@ -180,10 +180,7 @@ func (c *Client) NetworkChanged() {
 	case quit != nil:
 		quit() // it goes by a way that may be no more
 	}
-	select {
-	case c.hurry <- struct{}{}:
-	default:
-	}
+	c.Hurry()
 }
 
 // over says whether trying again is of no use.

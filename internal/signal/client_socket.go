@@ -205,16 +205,20 @@ func (s *socket) check(within time.Duration) {
 	_ = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(within))
 }
 
-// present says whether an address is still one of this machine's.
+// present says whether an address is still one of this machine's. Interfaces that are down may keep theirs.
 func present(at net.Addr) bool {
 	tcp, ok := at.(*net.TCPAddr)
-	list, err := net.InterfaceAddrs()
+	list, err := net.Interfaces()
 	if !ok || err != nil {
 		return true
 	}
-	for _, a := range list {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(tcp.IP) {
-			return true
+	for _, i := range list {
+		addresses, _ := i.Addrs()
+		up := i.Flags&net.FlagUp != 0 && i.Flags&net.FlagRunning != 0
+		for _, a := range addresses {
+			if n, ok := a.(*net.IPNet); ok && up && n.IP.Equal(tcp.IP) {
+				return true
+			}
 		}
 	}
 	return false

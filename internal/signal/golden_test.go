@@ -66,6 +66,9 @@ func goldens() []golden {
 	}
 	add("user-connect.request", request(UserConnect, nil), Connect{DeviceID: "dev23456789abcdefghijklmno", Device: "Ann's laptop", Client: "visavis/0.1.0"})
 	add("user-connect.reply", reply(UserConnect, nil), Connected{Self: ann, Users: []User{echo}, CallID: callID, Server: "visavis-server/0.1.0"})
+	add("user-connect-again.reply", reply(UserConnect, nil), Connected{
+		Self: ann, Users: []User{echo}, CallID: callID, Server: "visavis-server/0.1.0", Run: "run23456789abcdefghijklmno", ICEServers: turn,
+	})
 	add("user-list.request", request(UserList, nil), nil)
 	add("user-list.reply", reply(UserList, nil), Users{Users: []User{ann, echo}})
 	add("user-list.push", push(UserList, CodeUserList, "", nil), Users{Users: []User{ann}})
@@ -107,10 +110,16 @@ func goldens() []golden {
 	add("call-reject.request", request(CallReject, nil).in(callID), Reject{Reason: EndDeclined})
 	add("call-cancel.request", request(CallCancel, nil).in(callID), nil)
 	add("call-hangup.request", request(CallHangup, nil).in(callID), Hangup{Reason: EndConnectionFailed})
+	add("call-hangup-other.request", request(CallHangup, nil).in(callID), Hangup{Reason: EndHangup, ByID: annID})
+	add("call-hangup.beside", Envelope{Method: CallHangup, CallID: callID}, Hangup{Reason: EndHangup})
 	add("call-ended.push", push(CallEnded, CodeEnded, bobID, nil).in(callID), Ended{Reason: EndHangup, ByID: bobID})
 	add("call-media.request", request(CallMedia, nil).in(callID), Media{Microphone: true, Camera: false})
 	add("call-media.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: false})
 	add("call-media-paused.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: true, Paused: true})
+	add("call-media-counted.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Change: 3})
+	add("call-media.beside", Envelope{Method: CallMedia, CallID: callID}, Media{Microphone: true, Camera: true, Change: 4})
+	add("call-restart.beside", Envelope{Method: CallRestart, CallID: callID}, Restart{Offers: 2})
+	add("call-restart-counted.push", push(CallRestart, CodeRestart, bobID, nil).in(callID), Restart{Offers: 1})
 	add("call-restart.request", request(CallRestart, nil).in(callID), nil)
 	add("call-restart.push", push(CallRestart, CodeRestart, bobID, nil).in(callID), nil)
 	add("call-report.request", request(CallReport, nil).in(callID), Report{Path: PathRelay, SetupMs: 312})

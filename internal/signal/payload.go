@@ -64,6 +64,10 @@ type Connected struct {
 	Users  []User `json:"users"`
 	CallID string `json:"callId,omitempty"` // the call this device is still part of; any other it thinks of has ended
 	Server string `json:"server"`           // name/version
+	// Run is another one whenever the server has been restarted: it has forgotten what went over its relay.
+	Run string `json:"run,omitempty"`
+	// ICEServers are for that call, once it has been accepted, in place of those that came with the accept.
+	ICEServers []ICEServer `json:"iceServers,omitempty"`
 }
 
 // Users is the reply of User/List and the push CodeUserList.
@@ -208,12 +212,17 @@ func (r Reject) Check() error {
 // Hangup is the request of Call/Hangup.
 type Hangup struct {
 	Reason EndReason `json:"reason"` // hangup (empty means that), connection_failed
+	// ByID says that not the sender but the other, with this user id, has hung up, and said so over the data channel.
+	ByID string `json:"byId,omitempty"`
 }
 
 // Check implements the rules of Decode.
 func (h Hangup) Check() error {
 	switch h.Reason {
 	case "", EndHangup, EndConnectionFailed:
+		if len(h.ByID) > 64 {
+			return errors.New("byId is longer than 64 bytes")
+		}
 		return nil
 	}
 	return errors.New("reason is hangup or connection_failed")
@@ -265,6 +274,34 @@ type Media struct {
 	Camera     bool `json:"camera"`
 	Screen     bool `json:"screen,omitempty"`
 	Paused     bool `json:"paused,omitempty"`
+	// Change counts what the sender has said in this call, from 1: it is said over the data channel too, and what comes late
+	// must not undo what came after it. 0: not counted.
+	Change int64 `json:"change,omitempty"`
+}
+
+// Check implements the rules of Decode.
+func (m Media) Check() error {
+	if m.Change < 0 || m.Change > maxChange {
+		return errors.New("change is a positive count")
+	}
+	return nil
+}
+
+const maxChange = 1 << 53 // what JavaScript counts to
+
+// Restart is the request and push of Call/Restart.
+type Restart struct {
+	// Offers is how many offers of this connection the sender has had: one that asks for what has been offered meanwhile
+	// came too late. 0: not counted.
+	Offers int `json:"offers,omitempty"`
+}
+
+// Check implements the rules of Decode.
+func (r Restart) Check() error {
+	if r.Offers < 0 || r.Offers > 1_000_000 {
+		return errors.New("offers is a positive count")
+	}
+	return nil
 }
 
 // Path is how media travels.

@@ -31,6 +31,7 @@ type call struct {
 	offered        bool                  // the caller has sent an offer
 	paths          map[*device]signal.Path
 	due            time.Time // when the clock may end it; zero: not at all
+	left           time.Time // restored, and neither device has come back: when the earlier run was last alive
 }
 
 // involves says whether the call waits for a device that is away, and still counts it when it comes back.
@@ -123,7 +124,11 @@ func (c *core) tellEnded(k *call, d *device, r signal.EndReason, by *person) {
 func (c *core) end(k *call, r signal.EndReason, by *person, with *device) {
 	rang := k.phase == ringing
 	k.phase, k.due = over, time.Time{}
-	k.Ended, k.Reason = c.now, string(r)
+	k.Ended = c.now
+	if !k.left.IsZero() && r == signal.EndPeerGone {
+		r, by, k.Ended = signal.EndServerStopped, nil, k.lastSeen(k.left, c.now)
+	}
+	k.Reason = string(r)
 	if by != nil {
 		k.EndedBy = by.user.ID
 	}
@@ -161,40 +166,6 @@ func (k *call) lasted() time.Duration {
 		return 0
 	}
 	return k.Ended.Sub(k.Accepted).Round(time.Millisecond)
-}
-
-// restore takes up a call that an earlier run left without an end. If that run was alive a moment ago, an accepted call
-// most likely goes on between its two devices, which have the usual time to come back; every other call is over.
-func (c *core) restore(r Record, alive time.Time) {
-	k := &call{
-		Record: r, phase: talking, caller: c.people[r.Caller], callee: c.people[r.Callee],
-		rung: map[*device]bool{}, paths: map[*device]signal.Path{}, offered: true,
-	}
-	known := k.caller != nil && k.callee != nil && c.calls[r.ID] == nil
-	free := known && !k.callee.many() && k.caller.call == nil && k.callee.call == nil
-	if !free || r.Accepted.IsZero() || c.now.Sub(alive) > restoreWithin {
-		end := alive
-		if r.Accepted.IsZero() {
-			end = r.Started.Add(c.RingTimeout)
-		}
-		r.Ended = later(earlier(end, c.now), later(r.Started, r.Accepted))
-		r.Reason = string(signal.EndServerStopped)
-		c.journal.SaveCall(r)
-		return
-	}
-	k.from = c.awaited(k.caller, r.CallerDevice)
-	k.to = c.awaited(k.callee, r.CalleeDevice)
-	c.calls[k.ID], k.caller.call, k.callee.call = k, k, k
-	c.schedule(k)
-}
-
-// restoreWithin is how long ago a run may have said that it is alive (it says so every 30 s) for its calls to go on.
-const restoreWithin = 90 * time.Second
-
-func (c *core) awaited(p *person, id string) *device {
-	d := &device{id: id, person: p, away: c.now}
-	p.devices[id] = d
-	return d
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -124,9 +124,12 @@ func (c *core) greet(d *device, e signal.Envelope) {
 	k := d.person.call
 	mine := k != nil && k.involves(d)
 	users, more := c.everybodyBut(d.person)
-	hello := signal.Connected{Self: d.person.self(), Users: users, Server: c.Server}
+	hello := signal.Connected{Self: d.person.self(), Users: users, Server: c.Server, Run: c.Run}
 	if mine {
-		hello.CallID = k.ID
+		hello.CallID, k.left = k.ID, time.Time{}
+		if k.phase == talking {
+			hello.ICEServers = c.iceServers(k, d) // those it has may be too old to seek another path with
+		}
 	}
 	answer(d.conn, Reply(e, hello))
 	c.tellMore(d, more)
@@ -249,11 +252,11 @@ func (c *core) request(conn Conn, e signal.Envelope) {
 	case signal.CallReject:
 		err = c.reject(d, e)
 	case signal.CallCancel:
-		err = c.hangup(d, e, signal.EndHangup)
+		err = c.hangup(d, e, signal.EndHangup, "")
 	case signal.CallHangup:
 		var r signal.Hangup
 		if r, err = signal.Decode[signal.Hangup](e); err == nil {
-			err = c.hangup(d, e, cmp.Or(r.Reason, signal.EndHangup))
+			err = c.hangup(d, e, cmp.Or(r.Reason, signal.EndHangup), r.ByID)
 		}
 	case signal.MessageOffer, signal.MessageAnswer:
 		err = c.description(d, e)

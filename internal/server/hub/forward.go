@@ -115,11 +115,15 @@ func (c *core) media(d *device, e signal.Envelope) error {
 
 // restart passes on that one side has lost the path.
 func (c *core) restart(d *device, e signal.Envelope) error {
+	r, err := signal.Decode[signal.Restart](e)
+	if err != nil {
+		return err
+	}
 	_, to, err := c.inCall(d, e)
 	if err != nil {
 		return err
 	}
-	return c.forward(d, to, e, signal.CodeRestart, nil)
+	return c.forward(d, to, e, signal.CodeRestart, r)
 }
 
 // report keeps what a device measured: the call went over the relay if one side says so, and was set up when the slower

@@ -75,6 +75,7 @@ type Record struct {
 // Config are the hub's rules. Zero durations and rates take the defaults named.
 type Config struct {
 	Server          string        // name/version, for devices
+	Run             string        // of this run of the server alone, for devices
 	RingTimeout     time.Duration // 45 s
 	PeerGoneAfter   time.Duration // 20 s: for how long a device of an accepted call may be away
 	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away

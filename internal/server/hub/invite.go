@@ -231,8 +231,8 @@ func (c *core) reject(d *device, e signal.Envelope) error {
 }
 
 // hangup ends a call from either end, whatever it was called there: a cancel and an accept may cross, and so may a
-// hang-up and a call that has not been answered for the hub.
-func (c *core) hangup(d *device, e signal.Envelope, r signal.EndReason) error {
+// hang-up and a call that has not been answered for the hub. by is who did it, if d only passes that on.
+func (c *core) hangup(d *device, e signal.Envelope, r signal.EndReason, by string) error {
 	k := c.calls[e.CallID]
 	if joined := d.person.call; k == nil && e.CallID != "" && joined != nil && joined.to == d && joined.merged == e.CallID {
 		k = joined // it has not heard yet that its invite met this call
@@ -240,8 +240,11 @@ func (c *core) hangup(d *device, e signal.Envelope, r signal.EndReason) error {
 	if k == nil {
 		return errNotInCall
 	}
-	switch {
-	case k.other(d) != nil:
+	who := d.person
+	switch o := k.other(d); {
+	case o != nil && by == o.person.user.ID:
+		who = o.person
+	case o != nil:
 	case k.phase == ringing && k.from == d:
 		r = signal.EndCancelled
 	case k.phase == ringing && k.callee == d.person && e.Method == signal.CallHangup:
@@ -250,6 +253,6 @@ func (c *core) hangup(d *device, e signal.Envelope, r signal.EndReason) error {
 		return errNotInCall
 	}
 	answer(d.conn, Reply(e, nil))
-	c.end(k, r, d.person, d)
+	c.end(k, r, who, d)
 	return nil
 }
