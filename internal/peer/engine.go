@@ -198,6 +198,8 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	se.SetPrflxAcceptanceMinWait(300 * time.Millisecond)
 	se.SetDTLSRetransmissionInterval(200 * time.Millisecond) // the handshake should survive a lossy line
 	se.SetSRTPReplayProtectionWindow(1024)
+	se.SetSCTPMaxReceiveBufferSize(sctpBuffer)
+	se.SetSCTPRTOMax(sctpRTOMax)
 	network, err := s.openNetwork()
 	if err != nil {
 		return nil, fmt.Errorf("open network: %w", err)

@@ -33,6 +33,10 @@ type (
 	FirstAudio struct{}
 	// VideoPaused: the line has become too slow for our pictures, or carries them again.
 	VideoPaused struct{ On bool }
+	// DataOpen: texts can be said over the data channel. It never comes where the other does not know of it.
+	DataOpen struct{}
+	// Heard: the other has said a text of at most MaxSay bytes over the data channel. What it says is not to be trusted.
+	Heard struct{ Text string }
 	// DeviceFailed: a source or sink could not be started; it was closed and the call goes on without it.
 	DeviceFailed struct {
 		Device Device
@@ -77,6 +81,7 @@ type Stats struct {
 	FramesDropped      int // received and never shown: too late, or their reference was lost
 	PacketsRepaired    int // received only after asking again
 	AudioConcealed     int // 20 ms packets of sound that had to be made up
+	DataRefused        int // texts and channels beside the media that were not taken
 
 	Report report.Report // the whole of it
 }
@@ -108,5 +113,7 @@ func (Failed) isEvent()         {}
 func (FirstVideo) isEvent()     {}
 func (FirstAudio) isEvent()     {}
 func (VideoPaused) isEvent()    {}
+func (DataOpen) isEvent()       {}
+func (Heard) isEvent()          {}
 func (DeviceFailed) isEvent()   {}
 func (Stats) isEvent()          {}

@@ -73,6 +73,7 @@ func (s *Session) listen() {
 	s.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(func(*webrtc.ICECandidatePair) {
 		s.box.post(s.pathChanged)
 	})
+	s.pc.OnDataChannel(s.gotData)
 	s.pc.OnTrack(func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		s.box.post(func() { s.gotTrack(t, r) })
 	})

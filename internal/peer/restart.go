@@ -121,6 +121,19 @@ func (s *Session) Restart(forced bool) {
 	})
 }
 
+// SetICEServers replaces the servers, for when a path is sought again: those of the start may have been forgotten by a
+// server that has restarted.
+func (s *Session) SetICEServers(servers []ICEServer) {
+	s.init()
+	s.box.post(func() {
+		c := s.pc.GetConfiguration()
+		c.ICEServers = rtcServers(servers)
+		if err := s.pc.SetConfiguration(c); err != nil {
+			s.log.Warn("new servers refused", "err", firstLine(err))
+		}
+	})
+}
+
 // restart is the offerer's to do: two offers that cross would both have to be taken back, which pion cannot.
 func (s *Session) restart() {
 	switch {
@@ -197,12 +210,21 @@ func (s *Session) ownAddresses() []netip.Addr {
 	return all
 }
 
-func machineAddresses() []netip.Addr {
-	at, err := net.InterfaceAddrs() // of interfaces that are up or not: a cable that was pulled keeps its address
+// machineAddresses leaves out interfaces that are down and cables that were pulled: both may keep their addresses.
+func machineAddresses() (all []netip.Addr) {
+	list, err := net.Interfaces()
 	if err != nil {
 		return nil
 	}
-	return usable(at)
+	for _, i := range list {
+		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagRunning == 0 {
+			continue
+		}
+		if at, err := i.Addrs(); err == nil {
+			all = append(all, usable(at)...)
+		}
+	}
+	return all
 }
 
 // usable leaves out what nobody else reaches.

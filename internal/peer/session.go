@@ -94,6 +94,7 @@ type Session struct {
 	hold      hold              // of the loop
 	roam      roam              // of the loop
 	heard     heard
+	data      dataChannel
 }
 
 // DefaultCodecs is the order of preference when a Session names none: all that were built in.
@@ -195,6 +196,11 @@ func (s *Session) Start() error {
 		return errors.Join(err, pc.GracefulClose())
 	}
 	s.listen()
+	if s.Offerer {
+		if err := s.offerData(); err != nil {
+			return errors.Join(fmt.Errorf("open data channel: %w", err), pc.GracefulClose())
+		}
+	}
 	for _, r := range senders {
 		s.wg.Go(func() { s.drain(r) })
 	}
@@ -234,10 +240,15 @@ func (s *Session) configuration() webrtc.Configuration {
 	if s.RelayOnly {
 		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
-	for _, i := range s.ICEServers {
-		c.ICEServers = append(c.ICEServers, webrtc.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
-	}
+	c.ICEServers = rtcServers(s.ICEServers)
 	return c
+}
+
+func rtcServers(servers []ICEServer) (list []webrtc.ICEServer) {
+	for _, i := range servers {
+		list = append(list, webrtc.ICEServer{URLs: i.URLs, Username: i.Username, Credential: i.Credential})
+	}
+	return list
 }
 
 func parseCodecs(names []string) ([]codec, error) {
@@ -296,6 +307,7 @@ func (s *Session) Close() {
 		s.dropDevices()
 		if s.looped != nil {
 			<-s.looped // it uses the connection
+			s.data.settle()
 			if err := s.pc.GracefulClose(); err != nil {
 				s.log.Debug("close connection", "err", err)
 			}

@@ -80,6 +80,7 @@ func (s *Session) measure(m *statsMeter, now time.Time) (Stats, bool) {
 		FramesDropped:   int(in.unshown.Load() + in.unassembled.Load()),
 		PacketsRepaired: int(in.repaired.Load()),
 		AudioConcealed:  int(sound.Concealed / opus.FrameSamples),
+		DataRefused:     int(s.data.refused.Load()),
 		Report:          s.report(now, sendFPS, receiveFPS),
 	}, true
 }
