@@ -49,6 +49,7 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 	call := c.trace.Call(conf.CallID)
 	l.session = &peer.Session{
 		Offerer:         conf.Offerer,
+		ICEServers:      iceServers(conf.ICEServers),
 		Held:            conf.Held,
 		RelayOnly:       conf.RelayOnly,
 		IncludeLoopback: onLoopback(conf.Settings.Server),
@@ -61,9 +62,6 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 	}
 	if c.window {
 		l.session.SelfView = &c.self
-	}
-	for _, s := range conf.ICEServers {
-		l.session.ICEServers = append(l.session.ICEServers, peer.ICEServer(s))
 	}
 	if err := l.session.Start(); err != nil {
 		l.session.Close()
@@ -157,6 +155,19 @@ func (l *link) Release(microphone, camera bool) {
 
 func (l *link) Restart(asked bool)        { l.session.Restart(asked) }
 func (l *link) NetworkChanged(slept bool) { l.session.NetworkChanged(slept) }
+func (l *link) Say(text string) bool      { return l.session.Say(text) }
+
+// SetICEServers implements app.Peer.
+func (l *link) SetICEServers(servers []signal.ICEServer) {
+	l.session.SetICEServers(iceServers(servers))
+}
+
+func iceServers(servers []signal.ICEServer) (list []peer.ICEServer) {
+	for _, s := range servers {
+		list = append(list, peer.ICEServer(s))
+	}
+	return list
+}
 
 func (l *link) SetMicrophone(on bool) { l.change(func() { l.microphoneOn = on }) }
 func (l *link) SetCamera(on bool)     { l.change(func() { l.cameraOn = on }) }
@@ -359,6 +370,10 @@ func (l *link) gotEvent(e peer.Event) {
 		l.post(app.FirstAudio{})
 	case peer.VideoPaused:
 		l.post(app.VideoPaused{On: e.On})
+	case peer.DataOpen:
+		l.post(app.DataOpen{})
+	case peer.Heard:
+		l.post(app.Heard{Text: e.Text})
 	case peer.DeviceFailed:
 		l.hands.put(func() { l.lost(e.Device, fmt.Errorf("%s: %w", e.Label, e.Err)) })
 	case peer.Stats:

@@ -62,7 +62,7 @@ func look() sight {
 		return s
 	}
 	for _, i := range list {
-		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 {
+		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagRunning == 0 || i.Flags&net.FlagLoopback != 0 {
 			continue
 		}
 		at, _ := i.Addrs()

@@ -49,6 +49,7 @@ type App struct {
 	signIn      int // counts sign-ins, so that a late answer to an earlier one is known
 	people      map[string]signal.User
 	unread      map[string]int
+	serverRun   string // of the server, as it was heard last
 	pending     []*request
 	quiet       []func() // run once nothing is left to say to the server
 	run         *callRun

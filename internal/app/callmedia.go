@@ -52,8 +52,11 @@ func (a *App) sendMedia() {
 	if !c.HasPeer() {
 		return // the accept says what it needs to
 	}
-	m := signal.Media{Microphone: c.Microphone, Camera: c.Camera, Screen: c.Screen, Paused: c.Paused}
-	a.ask(signal.Envelope{Method: signal.CallMedia, CallID: c.ID, Data: signal.Encode(m)}, nil)
+	a.run.change++
+	m := signal.Media{Microphone: c.Microphone, Camera: c.Camera, Screen: c.Screen, Paused: c.Paused, Change: a.run.change}
+	e := signal.Envelope{Method: signal.CallMedia, CallID: c.ID, Data: signal.Encode(m)}
+	a.beside(e)
+	a.ask(e, nil)
 }
 
 // gotMedia is what a media connection of run says.
@@ -64,6 +67,9 @@ func (a *App) gotMedia(run *callRun, k *connection, e MediaEvent) {
 	c := &a.snap.Call
 	switch e := e.(type) {
 	case LocalOffer:
+		if k == run.conn {
+			run.offers++
+		}
 		a.signalPeer(k, signal.MessageOffer, signal.SDP{SDP: e.SDP, Device: k.name(), Fresh: run.fresh})
 	case LocalAnswer:
 		a.signalPeer(k, signal.MessageAnswer, signal.SDP{SDP: e.SDP, Device: k.name()})
@@ -76,7 +82,13 @@ func (a *App) gotMedia(run *callRun, k *connection, e MediaEvent) {
 		a.apply(call.PeerDown{ID: c.ID})
 		a.probe(k)
 	case RestartWanted:
-		a.insist(signal.Envelope{Method: signal.CallRestart, CallID: c.ID}, nil)
+		again := signal.Envelope{Method: signal.CallRestart, CallID: c.ID, Data: signal.Encode(signal.Restart{Offers: run.offers})}
+		a.beside(again)
+		a.insist(again, nil)
+	case DataOpen:
+		a.sendMedia()
+	case Heard:
+		a.gotBeside(run, e.Text)
 	case MediaFailed:
 		a.Logger.Warn("media failed", "why", e.Why)
 		a.apply(call.PeerFailed{ID: c.ID})
@@ -165,6 +177,9 @@ func (a *App) probeAfter(run *callRun, k *connection, wait time.Duration) {
 				k.probing = false
 				if err == nil && a.run == run {
 					k.do(func(p Peer) { p.Restart(false) })
+				}
+				if a.snap.Link != Online && a.sess != nil && a.sess.signaler != nil {
+					a.sess.signaler.Hurry() // the call waits for it
 				}
 				a.probeAfter(run, k, probeAgain)
 			})

@@ -24,6 +24,10 @@ type callRun struct {
 	fresh    bool          // outgoing: the callee keeps an early connection that is none any more here
 	accepted time.Time     // when both wanted the call
 	setupMs  int64         // accepted to first picture or sound; 0 before
+
+	offers              int   // how many have been made or had for the present connection
+	change, theirChange int64 // how many times either side has said what its switches say
+	strange             int   // messages of the data channel that were dropped
 }
 
 // Dial calls a person, with a picture or without.
@@ -134,8 +138,9 @@ func (a *App) do(f call.Effect) {
 	case call.SendCancel:
 		a.bid(signal.Envelope{Method: signal.CallCancel, CallID: f.ID})
 	case call.SendHangup:
-		h := signal.Hangup{Reason: signal.EndReason(f.Reason)}
-		a.bid(signal.Envelope{Method: signal.CallHangup, CallID: f.ID, Data: signal.Encode(h)})
+		e := signal.Envelope{Method: signal.CallHangup, CallID: f.ID, Data: signal.Encode(signal.Hangup{Reason: signal.EndReason(f.Reason)})}
+		a.beside(e)
+		a.bid(e)
 	case call.OpenPeer:
 		a.openPeer(f)
 	case call.ClosePeer:
@@ -243,10 +248,7 @@ func (a *App) gotCallPush(e signal.Envelope) {
 	case signal.CodeEnded:
 		decoded(a, e, func(in signal.Ended) { a.apply(call.GotEnded{ID: e.CallID, Reason: string(in.Reason)}) })
 	case signal.CodeMedia:
-		decoded(a, e, func(m signal.Media) {
-			c.Peers = m
-			a.changed()
-		})
+		decoded(a, e, a.gotPeersMedia)
 	case signal.CodeOffer:
 		decoded(a, e, a.gotOffer)
 	case signal.CodeAnswer:
@@ -254,7 +256,7 @@ func (a *App) gotCallPush(e signal.Envelope) {
 	case signal.CodeCandidate:
 		decoded(a, e, func(k signal.Candidate) { a.signalled(k.Device, func(p Peer) { p.GotCandidate(k) }) })
 	case signal.CodeRestart:
-		a.toPeer(func(p Peer) { p.Restart(true) })
+		decoded(a, e, a.gotRestart)
 	default:
 		a.Logger.Debug("push of a later protocol", "method", e.Method, "code", e.Code)
 	}

@@ -163,5 +163,8 @@ func (a *App) gotOffer(s signal.SDP) {
 		a.close(old)
 		a.openOwn(call.OpenPeer{ID: a.snap.Call.ID})
 	}
+	if run.earlyOf(s.Device) == nil {
+		run.offers++
+	}
 	a.signalled(s.Device, func(p Peer) { p.GotOffer(s.SDP) })
 }

@@ -24,6 +24,7 @@ type fakeServer struct {
 	replies  map[signal.Method]func(signal.Envelope) any // data of the reply, or an error; nil func: silence
 	offline  bool
 	checks   int // NetworkChanged
+	hurries  int
 	closed   bool
 	loginErr error
 	logins   []signal.Register
@@ -145,10 +146,15 @@ func (f *fakeServer) Close() {
 
 // online says that the socket stands and which call the hub counts this device to.
 func (f *fakeServer) online(callID string) {
+	f.connected(signal.Connected{CallID: callID})
+}
+
+// connected is online with more to say.
+func (f *fakeServer) connected(c signal.Connected) {
 	f.mu.Lock()
 	f.offline = false
 	f.mu.Unlock()
-	c := signal.Connected{Self: anna, Users: []signal.User{anna, bert, cleo}, CallID: callID}
+	c.Self, c.Users = anna, []signal.User{anna, bert, cleo}
 	f.events <- signal.Event{State: signal.StateOnline, Connected: &c}
 	synctest.Wait()
 }
@@ -157,6 +163,12 @@ func (f *fakeServer) NetworkChanged() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.checks++
+}
+
+func (f *fakeServer) Hurry() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hurries++
 }
 
 func (f *fakeServer) cut() {
@@ -195,6 +207,7 @@ type fakeMedia struct {
 	slow    time.Duration // Open and Close take so long
 	open    int           // connections not closed
 	did     []string
+	said    []string // over the data channel
 	closed  bool
 }
 
@@ -245,16 +258,24 @@ func (p fakePeer) note(s string) {
 	defer p.m.mu.Unlock()
 	p.m.did = append(p.m.did, s)
 }
-func (p fakePeer) GotOffer(s string)               { p.note("offer " + s) }
-func (p fakePeer) GotAnswer(s string)              { p.note("answer " + s) }
-func (p fakePeer) GotCandidate(c signal.Candidate) { p.note("candidate " + c.Candidate) }
-func (p fakePeer) Release(mic, cam bool)           { p.note("release " + onOff(mic) + " " + onOff(cam)) }
-func (p fakePeer) Restart(asked bool)              { p.note("restart " + onOff(asked)) }
-func (p fakePeer) NetworkChanged(slept bool)       { p.note("network " + onOff(slept)) }
-func (p fakePeer) SetMicrophone(on bool)           { p.note("microphone " + onOff(on)) }
-func (p fakePeer) SetCamera(on bool)               { p.note("camera " + onOff(on)) }
-func (p fakePeer) SetScreen(name string)           { p.note("screen " + name) }
-func (p fakePeer) SetDevices(s Settings)           { p.note("devices " + s.Camera) }
+func (p fakePeer) GotOffer(s string)                  { p.note("offer " + s) }
+func (p fakePeer) GotAnswer(s string)                 { p.note("answer " + s) }
+func (p fakePeer) GotCandidate(c signal.Candidate)    { p.note("candidate " + c.Candidate) }
+func (p fakePeer) Release(mic, cam bool)              { p.note("release " + onOff(mic) + " " + onOff(cam)) }
+func (p fakePeer) Restart(asked bool)                 { p.note("restart " + onOff(asked)) }
+func (p fakePeer) NetworkChanged(slept bool)          { p.note("network " + onOff(slept)) }
+func (p fakePeer) SetICEServers(s []signal.ICEServer) { p.note("servers " + s[0].Username) }
+
+func (p fakePeer) Say(text string) bool {
+	p.m.mu.Lock()
+	defer p.m.mu.Unlock()
+	p.m.said = append(p.m.said, text)
+	return true
+}
+func (p fakePeer) SetMicrophone(on bool) { p.note("microphone " + onOff(on)) }
+func (p fakePeer) SetCamera(on bool)     { p.note("camera " + onOff(on)) }
+func (p fakePeer) SetScreen(name string) { p.note("screen " + name) }
+func (p fakePeer) SetDevices(s Settings) { p.note("devices " + s.Camera) }
 func (p fakePeer) Close() {
 	time.Sleep(p.m.slow)
 	p.m.mu.Lock()

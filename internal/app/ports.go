@@ -15,6 +15,7 @@ type Signaler interface {
 	// Send queues one message without waiting, in order; its reply comes as an Event with the same RequestID.
 	Send(e signal.Envelope) error
 	NetworkChanged() // find out at once whether the connection still stands
+	Hurry()          // try again now, if it waits between two tries
 	Close()
 }
 
@@ -74,9 +75,11 @@ type Peer interface {
 	GotOffer(sdp string) // answers by a MediaAnswer event
 	GotAnswer(sdp string)
 	GotCandidate(signal.Candidate)
-	Release(microphone, camera bool) // ends Held, with the switches as they are then
-	Restart(asked bool)              // the server answers: seek another path if there is none, or if the other has asked
-	NetworkChanged(slept bool)       // of this machine
+	Release(microphone, camera bool)  // ends Held, with the switches as they are then
+	Restart(asked bool)               // the server answers: seek another path if there is none, or if the other has asked
+	NetworkChanged(slept bool)        // of this machine
+	SetICEServers([]signal.ICEServer) // for the next path that is sought
+	Say(text string) bool             // to the other's program, over the data channel; false: there is none
 	SetMicrophone(on bool)
 	SetCamera(on bool)     // off closes the device: its light goes out
 	SetScreen(name string) // "" goes back to the camera
@@ -106,6 +109,8 @@ type (
 		Report report.Report
 	}
 	VideoPaused struct{ On bool }     // the line is too slow for our picture, or carries it again
+	DataOpen    struct{}              // what is said by Peer.Say arrives
+	Heard       struct{ Text string } // what the other said so; not to be trusted
 	MediaNotice struct{ Text string } // for people: "No camera found"
 	// MediaLacks says that a switch is on with no device behind it: the app turns it off, so that the other is not told
 	// of a picture or a sound that will not come. A MediaNotice says why.
@@ -117,6 +122,8 @@ func (LocalAnswer) isMediaEvent()    {}
 func (LocalCandidate) isMediaEvent() {}
 func (MediaUp) isMediaEvent()        {}
 func (VideoPaused) isMediaEvent()    {}
+func (DataOpen) isMediaEvent()       {}
+func (Heard) isMediaEvent()          {}
 func (MediaDown) isMediaEvent()      {}
 func (RestartWanted) isMediaEvent()  {}
 func (MediaFailed) isMediaEvent()    {}

@@ -170,7 +170,7 @@ func (a *App) dropSession() {
 	if s := a.sess.signaler; s != nil {
 		a.spawn(s.Close)
 	}
-	a.sess = nil
+	a.sess, a.serverRun = nil, ""
 	a.fail(func(*request) bool { return true }, signal.ErrClosed)
 	clear(a.people)
 	clear(a.unread)
@@ -208,6 +208,7 @@ func (a *App) gotOnline(c signal.Connected) {
 	a.tell(Event{Event: name, User: c.Self.Name})
 	a.checkCall(c.CallID)
 	a.sayAgain(c.CallID)
+	a.serverBack(c)
 	if a.snap.Call.HasPeer() {
 		a.sendMedia()
 	}
