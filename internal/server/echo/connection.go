@@ -103,6 +103,7 @@ func silent() logging.LoggerFactory {
 
 // answer takes an offer, the first or a later one, and gives the answer.
 func (c *connection) answer(offer string) (string, error) {
+	offer, refused := withoutData(offer)
 	sections, err := readOffer(offer, c.codecs)
 	if err != nil {
 		return "", err
@@ -124,7 +125,7 @@ func (c *connection) answer(offer string) (string, error) {
 		return "", fmt.Errorf("take answer: %w", err)
 	}
 	c.watchPath()
-	return answer.SDP, nil
+	return refuse(answer.SDP, refused), nil
 }
 
 // sendBack gives an m-line a track to send, if the caller takes one there and it has none yet.
