@@ -14,6 +14,7 @@ const reader = {
     reply: protocol.replyData,
     merged: protocol.replyData,
     push: protocol.pushData,
+    beside: protocol.besideData,
 };
 
 test('there are goldens for every method', () => {

@@ -1,22 +1,23 @@
 /**
- * Runs the call machine of machine.js for this page: turns what people, server and media do into its events, and carries out
- * its effects with the link, one Peer and one Capture. What a view may show is in its fields; every change is told to
- * the owner. It knows no page elements.
+ * Runs the call machine of machine.js for this page: turns what people, server, media and the other side do into its
+ * events, and carries out its effects with the link, one Media and one Capture. What a view may show is in its fields; every
+ * change is told to the owner. It knows no page elements.
  */
 import {keepAwake} from './awake.js';
+import {Beside} from './beside.js';
 import {Capture} from './capture.js';
 import {RequestError} from './link.js';
 import {hasPeer, idle, isLive, next} from './machine.js';
+import {Media} from './media.js';
 import {code, method, newID, pushData} from './protocol.js';
-import {Peer, canConnectEarly} from './rtc.js';
-import {Says} from './says.js';
+import {canConnectEarly} from './rtc.js';
+import {Says, refusal} from './says.js';
 
 /** @typedef {import('./machine.js').State} State */
 /** @typedef {import('./machine.js').Event} Event */
 /** @typedef {import('./machine.js').Effect} Effect */
 /** @typedef {import('./protocol.js').Envelope} Envelope */
 /** @typedef {import('./protocol.js').User} User */
-/** @typedef {import('./protocol.js').Media} Media */
 /** @typedef {import('./protocol.js').CallRecord} CallRecord */
 
 /**
@@ -31,20 +32,8 @@ import {Says} from './says.js';
  * @property {() => void} recorded  the server's record of calls has news
  */
 
-/** What is kept for a media connection that is not open yet: one negotiation, several times over. */
-const maxHeld = 256;
-
-/** How many of the other's devices are connected while it rings. */
-const maxEarly = 3;
-
-/**
- * A connection of the present call.
- * @typedef {object} Connection
- * @property {string} device  early: the other's device as the server calls it for the caller; empty for the callee
- * @property {boolean} early  made while it rings, and not the call's own yet
- * @property {boolean} up     connected
- * @property {Peer} peer
- */
+/** How often the server is asked for while media is gone too. */
+const hurryEveryMs = 2000;
 
 const nobody = Object.freeze({id: '', name: 'Somebody', kind: 'person', online: true});
 
@@ -53,40 +42,51 @@ export class Calling {
     /** @type {User} the other person */ peer = nobody;
     /** How many devices of the other person ring. */
     devices = 0;
-    /** What the other side's switches say. @type {Media} */ theirs = {microphone: true, camera: false};
     /** When media first flowed, as Date.now(); 0 before. */
     since = 0;
     /** How long media flowed, once it has ended; ms. */
     lasted = 0;
     /** Who ended it, as a user id; empty: the server, or this page by itself. */
     endedBy = '';
-    /** @type {import('./rtc.js').Quality} */ quality = {path: '', rttMs: 0, lossPercent: 0};
     /** @type {Capture|null} this side's devices */ capture = null;
 
     /** @type {World} */ #world;
-    /** @type {Peer|null} */ #peer = null;
-    /** Connections made while it rings: a head start that nothing else depends on. @type {Connection[]} */ #early = [];
-    /** The one that goes on. @type {Connection|null} */ #kept = null;
-    /** Whether the own offer must say that the connection which the callee has kept is no more. */ #fresh = false;
-    /** Whether the present connection was made while it rang. */ #wasEarly = false;
+    #media;
+    #beside;
     /** Whether the caller can connect while it rings. */ #mayEarly = false;
-    /** @type {import('./protocol.js').ICEServer[]} */ #iceServers = [];
-    /** What came for a media connection that is not open yet. @type {((peer: Peer) => void)[]} */ #held = [];
+    /** Of the server, as it was heard last. */ #run = '';
     /** Whether the server has taken the invite. */
     #invited = false;
     /** @type {any} */ #timer = null;
-    #acceptedAt = 0;
-    #setupMs = 0;
     #says;
 
     /** @param {World} world */
     constructor(world) {
         this.#world = world;
         this.#says = new Says(world.link, id => this.live && this.state.id === id);
+        this.#media = new Media({
+            state: () => this.state, track: kind => this.capture?.track(kind) ?? null, relayOnly: () => world.settings.relayOnly,
+            tell: (id, name, data) => this.#says.tell(id, name, data), apply: e => this.#apply(e), changed: world.changed,
+            onOpen: () => this.#sendMedia(), onText: text => this.#gotText(text),
+        });
+        this.#beside = new Beside({
+            id: () => this.state.id, peer: () => this.#media.peer,
+            onHangup: reason => this.#hungUp(reason), onRestart: offers => this.#media.peer?.restart(offers),
+        });
     }
 
     get remote() {
-        return this.#peer?.remote ?? null;
+        return this.#media.peer?.remote ?? null;
+    }
+
+    /** How the connection does. */
+    get quality() {
+        return this.#media.quality;
+    }
+
+    /** What the other side's switches say. */
+    get theirs() {
+        return this.#beside.theirs;
     }
 
     get live() {
@@ -128,6 +128,7 @@ export class Calling {
             this.#world.link.lastWord(method.cancel, {callId});
             break;
         case 'accepting': case 'connecting': case 'active': case 'reconnecting':
+            this.#beside.say(method.hangup, {reason: 'hangup'});
             this.#world.link.lastWord(method.hangup, {callId, data: {reason: 'hangup'}});
             break;
         }
@@ -138,13 +139,18 @@ export class Calling {
         this.#apply({type: 'GotEnded', id: this.state.id, reason: 'server_lost'});
         this.dismiss();
         this.#says.forget();
+        this.#run = '';
     }
 
     /**
-     * The link is back; hubs is the call the server still counts this device to.
-     * @param {string} hubs
+     * The link is back. The call that the server still counts this device to goes on, any other has ended.
+     * @param {{callId?: string, run?: string, iceServers?: import('./protocol.js').ICEServer[]|null}} connected
      */
-    async online(hubs) {
+    async online({callId: hubs = '', run = '', iceServers}) {
+        const restarted = this.#run !== '' && run !== this.#run;
+        this.#run = run;
+        if (hubs === this.state.id && hasPeer(this.state) && iceServers?.length)
+            this.#media.serversAnew(iceServers, restarted);
         this.#says.online();
         const {id, phase} = this.state;
         if (!this.live || id === hubs || phase === 'dialing' && !this.#invited)
@@ -182,15 +188,15 @@ export class Calling {
         case code.ringing:
             this.devices = data.devices;
             this.#apply({type: 'GotRinging', id});
-            if (data.device && this.state.phase === 'ringing_out' && !this.#earlyOf(data.device) && this.#early.length < maxEarly)
-                this.#openEarly(id, data.device, data.iceServers ?? []);
+            if (data.device && this.state.phase === 'ringing_out')
+                this.#media.openEarly(data.device, data.iceServers ?? []);
             break;
         case code.accepted:
+            if (hasPeer(this.state))
+                break; // said again after a restart of the server
             this.#agreed(data);
-            if (data.device && !this.#peer) {
-                this.#kept = this.#earlyOf(data.device);
-                this.#fresh = !this.#kept;
-            }
+            if (data.device)
+                this.#media.keep(data.device);
             this.#apply({type: 'GotAccepted', id});
             break;
         case code.ended:
@@ -198,22 +204,54 @@ export class Calling {
             this.#apply({type: 'GotEnded', id, reason: data.reason});
             break;
         case code.media:
-            this.theirs = data;
+            this.#beside.gotMedia(data);
             break;
         case code.offer:
-            this.#gotOffer(data);
+            this.#media.gotOffer(data);
             break;
         case code.answer:
-            this.#signalled(data.device, peer => peer.gotAnswer(data.sdp));
+            this.#media.signalled(data.device, peer => peer.gotAnswer(data.sdp));
             break;
         case code.candidate:
-            this.#signalled(data.device, peer => peer.gotCandidate(data));
+            this.#media.signalled(data.device, peer => peer.gotCandidate(data));
             break;
         case code.restart:
-            this.#peer?.restart();
+            this.#media.peer?.restart(data.offers);
             break;
         }
         this.#world.changed();
+    }
+
+    /** @param {string} text of the data channel */
+    #gotText(text) {
+        if (!hasPeer(this.state))
+            return;
+        this.#beside.got(text);
+        this.#world.changed();
+    }
+
+    /**
+     * The other side has hung up, and said so beside the server. It may never reach the server again, which would keep the
+     * call, and this page, for somebody who has gone.
+     * @param {string} reason
+     */
+    #hungUp(reason) {
+        const {id, peerId} = this.state;
+        this.endedBy = peerId;
+        this.#says.bid(method.hangup, {callId: id, data: {reason, byId: peerId}});
+        this.#apply({type: 'GotEnded', id, reason});
+    }
+
+    /** While media is gone the call waits for the server: it is asked for at a steady pace. */
+    #hurry() {
+        const {id} = this.state;
+        setTimeout(() => {
+            if (this.state.id !== id || this.state.phase !== 'reconnecting')
+                return;
+            if (!this.#world.link.online)
+                this.#world.link.hurry();
+            this.#hurry();
+        }, hurryEveryMs);
     }
 
     /** @param {boolean} on */
@@ -243,7 +281,7 @@ export class Calling {
         if (!this.live)
             this.#mayEarly = Boolean(data.early) && canConnectEarly();
         this.#apply({type: 'GotInvite', id, peerId: data.from.id}, data.from);
-        this.theirs = {...this.theirs, camera: video};
+        this.#beside.theirs = {...this.theirs, camera: video};
         this.#world.changed();
     }
 
@@ -278,18 +316,21 @@ export class Calling {
             this.#openDevices(now.video);
             break;
         case 'accepting':
-            this.#acceptedAt = performance.now();
+            this.#media.acceptedAt = performance.now();
             this.#openDevices(now.video);
             break;
         case 'connecting':
-            this.#acceptedAt ||= performance.now();
+            this.#media.acceptedAt ||= performance.now();
             break;
         case 'active':
             this.since ||= Date.now();
             break;
+        case 'reconnecting':
+            this.#hurry();
+            break;
         case 'ended':
             this.lasted = this.since && Date.now() - this.since;
-            this.#giveUpEarly(null);
+            this.#media.closeEarly();
             this.capture?.close();
             keepAwake(false);
             if (hasPeer(was))
@@ -301,15 +342,11 @@ export class Calling {
     /** @param {User} peer */
     #begin(peer) {
         this.peer = peer;
-        this.devices = this.since = this.lasted = this.#acceptedAt = this.#setupMs = 0;
+        this.devices = this.since = this.lasted = 0;
         this.endedBy = '';
-        this.theirs = {microphone: true, camera: false};
-        this.quality = {path: '', rttMs: 0, lossPercent: 0};
-        this.#iceServers = [];
-        this.#held = [];
-        this.#early = [];
-        this.#kept = null;
-        this.#fresh = this.#wasEarly = this.#invited = false;
+        this.#media.begin();
+        this.#beside.begin();
+        this.#invited = false;
         this.capture = null;
     }
 
@@ -318,7 +355,7 @@ export class Calling {
         const capture = this.capture = new Capture({
             onTrack: (kind, track) => {
                 if (this.capture === capture)
-                    (this.#peer ?? this.#kept?.peer)?.setTrack(kind, track);
+                    this.#media.setTrack(kind, track);
             },
             onChange: () => {
                 if (this.capture !== capture)
@@ -345,7 +382,7 @@ export class Calling {
             break;
         case 'SendAccept':
             this.#accept(effect.id, effect.video);
-            this.#release(); // after the accept: before it the server lets no address pass
+            this.#media.release(); // after the accept: before it the server lets no address pass
             break;
         case 'SendReject':
             this.#says.bid(method.reject, {callId: effect.id, data: {reason: effect.reason}});
@@ -354,14 +391,14 @@ export class Calling {
             this.#says.bid(method.cancel, {callId: effect.id});
             break;
         case 'SendHangup':
+            this.#beside.say(method.hangup, {reason: effect.reason});
             this.#says.bid(method.hangup, {callId: effect.id, data: {reason: effect.reason}});
             break;
         case 'OpenPeer':
-            this.#openPeer(effect.id, effect.offerer);
+            this.#media.open(effect.id, effect.offerer);
             break;
         case 'ClosePeer':
-            this.#peer?.close();
-            this.#peer = null;
+            this.#media.close();
             break;
         case 'StartTimer': {
             const {id} = this.state;
@@ -410,8 +447,7 @@ export class Calling {
     async #accept(id, video) {
         const callers = this.theirs.camera;
         try {
-            this.#kept = this.#earlyOf('');
-            const early = this.#kept ? true : undefined;
+            const early = this.#media.keepOwn() || undefined;
             const accepted = await this.#says.insist(id, method.accept, {callId: id, data: {video, early}});
             if (this.state.id !== id)
                 return;
@@ -427,83 +463,8 @@ export class Calling {
      * @param {{video?: boolean, iceServers?: import('./protocol.js').ICEServer[]|null}} data
      */
     #agreed(data) {
-        this.#iceServers = data.iceServers ?? [];
-        this.theirs = {microphone: true, camera: Boolean(data.video)};
-    }
-
-    /**
-     * @param {string} id
-     * @param {boolean} offerer
-     */
-    #openPeer(id, offerer) {
-        const kept = this.#kept && this.#early.includes(this.#kept) && this.state.outgoing === offerer ? this.#kept : null;
-        this.#giveUpEarly(kept);
-        const c = kept ?? this.#connect(id, offerer, '', this.#iceServers, false);
-        c.early = false;
-        this.#wasEarly = Boolean(kept);
-        this.#peer = c.peer;
-        for (const kind of /** @type {const} */ (['audio', 'video']))
-            c.peer.setTrack(kind, this.capture?.track(kind) ?? null);
-        c.peer.release();
-        for (const f of this.#held.splice(0))
-            f(c.peer);
-        this.#sendMedia();
-        if (c.up)
-            this.#apply({type: 'PeerUp', id});
-    }
-
-    /**
-     * @param {string} id
-     * @param {boolean} offerer
-     * @param {string} device
-     * @param {import('./protocol.js').ICEServer[]} iceServers
-     * @param {boolean} early
-     * @returns {Connection}
-     */
-    #connect(id, offerer, device, iceServers, early) {
-        const fresh = this.#fresh || undefined;
-        const c = /** @type {Connection} */ ({device, early, up: false});
-        /** @type {(name: string) => (data: object) => void} */
-        const send = name => data => this.#says.tell(id, name, c.early && device ? {...data, device} : data);
-        const current = () => this.#peer === peer && this.state.id === id;
-        const [offer, answer, candidate] = [method.offer, method.answer, method.candidate].map(send);
-        const {relayOnly} = this.#world.settings;
-        const peer = c.peer = new Peer({offerer, iceServers, relayOnly, held: early}, {
-            onOffer: sdp => offer(fresh ? {sdp, fresh} : {sdp}),
-            onAnswer: sdp => answer({sdp}),
-            onCandidate: candidate,
-            onUp: () => {
-                c.up = true;
-                if (current())
-                    this.#apply({type: 'PeerUp', id});
-            },
-            onDown: () => {
-                c.up = false;
-                if (current())
-                    this.#apply({type: 'PeerDown', id});
-            },
-            onFailed: () => {
-                if (current())
-                    this.#apply({type: 'PeerFailed', id});
-                else
-                    this.#drop(c);
-            },
-            onFirstMedia: () => {
-                this.#setupMs = Math.round(performance.now() - this.#acceptedAt);
-                if (current() && this.quality.path)
-                    this.#report(id);
-            },
-            onQuality: quality => {
-                if (!current())
-                    return;
-                const moved = quality.path && quality.path !== this.quality.path;
-                this.quality = quality;
-                if (moved)
-                    this.#report(id);
-                this.#world.changed();
-            },
-        });
-        return c;
+        this.#media.agreed(data.iceServers);
+        this.#beside.theirs = {microphone: true, camera: Boolean(data.video)};
     }
 
     /**
@@ -515,115 +476,18 @@ export class Calling {
             const data = {early: this.#mayEarly || undefined};
             const {data: rung} = await this.#world.link.request(method.ringing, {callId: id, data});
             const servers = /** @type {{iceServers?: import('./protocol.js').ICEServer[]}} */ (rung).iceServers;
-            if (servers?.length && this.state.id === id && this.state.phase === 'incoming' && !this.#early.length)
-                this.#openEarly(id, '', servers);
+            if (servers?.length && this.state.id === id && this.state.phase === 'incoming')
+                this.#media.openEarly('', servers);
         } catch {
             // The caller then goes without the sign.
         }
-    }
-
-    /**
-     * @param {string} id
-     * @param {string} device
-     * @param {import('./protocol.js').ICEServer[]} iceServers
-     */
-    #openEarly(id, device, iceServers) {
-        this.#early.push(this.#connect(id, this.state.outgoing, device, iceServers, true));
-    }
-
-    /**
-     * @param {string} device
-     * @returns {Connection|null}
-     */
-    #earlyOf(device) {
-        return this.#early.find(c => c.device === device) ?? null;
-    }
-
-    /** Accepted here: what stands is used at once, before the server has said that this page was first. */
-    #release() {
-        const peer = this.#kept?.peer;
-        if (!peer)
-            return;
-        for (const kind of /** @type {const} */ (['audio', 'video']))
-            peer.setTrack(kind, this.capture?.track(kind) ?? null);
-        peer.release();
-    }
-
-    /** @param {Connection} c */
-    #drop(c) {
-        c.peer.close();
-        this.#early = this.#early.filter(o => o !== c);
-        if (this.#kept === c)
-            this.#kept = null;
-    }
-
-    /** @param {Connection|null} but */
-    #giveUpEarly(but) {
-        for (const c of this.#early) {
-            if (c !== but)
-                c.peer.close();
-        }
-        this.#early = [];
-    }
-
-    /** @param {{sdp: string, device?: string, fresh?: boolean}} data */
-    #gotOffer(data) {
-        if (data.fresh && this.#wasEarly && !this.state.outgoing) {
-            this.#peer?.close();
-            this.#kept = null;
-            this.#openPeer(this.state.id, false);
-        }
-        this.#signalled(data.device, peer => peer.gotOffer(data.sdp));
-    }
-
-    /**
-     * Brings what the other's device signalled to the connection that it is for.
-     * @param {string|undefined} device
-     * @param {(peer: Peer) => void} f
-     */
-    #signalled(device, f) {
-        const c = this.#earlyOf(device ?? '');
-        if (c)
-            f(c.peer);
-        else if (!device || this.#kept?.device === device)
-            this.#toPeer(f);
-    }
-
-    /** @param {(peer: Peer) => void} f done with the media connection, now or when it is open */
-    #toPeer(f) {
-        if (this.#peer)
-            f(this.#peer);
-        else if (this.#held.length < maxHeld)
-            this.#held.push(f);
-    }
-
-    /** @param {string} id */
-    #report(id) {
-        this.#says.tell(id, method.report, {path: this.quality.path, setupMs: this.#setupMs || undefined});
     }
 
     #sendMedia() {
         if (!this.capture || !hasPeer(this.state))
             return;
         const {microphone, camera, screen} = this.capture;
-        this.#says.tell(this.state.id, method.media, {microphone, camera, screen: screen || undefined});
+        const media = this.#beside.sayMedia({microphone, camera, screen: screen || undefined});
+        this.#says.tell(this.state.id, method.media, media);
     }
-}
-
-/**
- * The end reason of a call whose invite or accept the server did not take. Codes that are no end reason stay as they are.
- * @param {unknown} err
- */
-function refusal(err) {
-    if (!(err instanceof RequestError) || err.code === 'offline' || err.code === 'timeout')
-        return 'server_lost';
-    switch (err.code) {
-    case 'already_answered':
-        return 'answered_elsewhere';
-    case 'not_in_call':
-        return 'cancelled';
-    case 'not_found':
-        return 'offline';
-    }
-    return err.code;
 }

@@ -67,13 +67,13 @@ export const code = Object.freeze(/** @type {const} */ ({
  */
 /** @typedef {{id: string, name: string, kind: string, online: boolean, dnd?: boolean}} User */
 /** @typedef {{id: number, fromId: string, fromName: string, toId?: string, text: string, sent: string}} ChatMessage */
-/** @typedef {{self: User, users: User[], callId?: string, server: string}} Connected */
+/** @typedef {{self: User, users: User[], callId?: string, server: string, run?: string, iceServers?: ICEServer[]}} Connected */
 /** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
 /** @typedef {{video: boolean, relayOnly?: boolean, early?: boolean, from: User, expiresMs?: number}} InvitePush */
 /** @typedef {{devices: number, device?: string, iceServers?: ICEServer[]}} Ringing */
 /** @typedef {{merged?: string, iceServers?: ICEServer[], peer?: User, video?: boolean}} Invited */
 /** @typedef {{video: boolean, iceServers: ICEServer[], device?: string}} Accepted */
-/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean, paused?: boolean}} Media */
+/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean, paused?: boolean, change?: number}} Media */
 /** @typedef {{candidate: string, sdpMid?: string|null, sdpMLineIndex?: number|null, device?: string}} Candidate */
 /** @typedef {'direct'|'relay'} Path */
 /**
@@ -122,13 +122,16 @@ const user = shape({id: text, name: text, kind: text, online: flag, dnd: maybe(f
 const users = shape({users: maybe(list(user))});
 const line = shape({id: count, fromId: text, fromName: text, toId: maybe(text), text, sent: time});
 const ice = list(shape({urls: list(text), username: maybe(text), credential: maybe(text)}));
-const media = shape({microphone: flag, camera: flag, screen: maybe(flag), paused: maybe(flag)});
+const media = shape({microphone: flag, camera: flag, screen: maybe(flag), paused: maybe(flag), change: maybe(count)});
+const restart = shape({offers: maybe(count)});
 const candidate = shape({candidate: text, sdpMid: maybe(text), sdpMLineIndex: maybe(count), device: maybe(text)});
 const description = shape({sdp, device: maybe(text), fresh: maybe(flag)});
 const record = shape({
     id: text, direction: v => v === 'outgoing' || v === 'incoming', peer: user, video: flag, started: time, accepted: maybe(time),
     ended: maybe(time), seconds: amount, reason: maybe(text), endedBy: maybe(text), path: maybe(text), setupMs: maybe(amount), missed: flag,
 });
+
+const hangup = shape({reason: maybe(v => v === 'hangup' || v === 'connection_failed'), byId: maybe(text)});
 
 /** @type {Readonly<Record<number, Rule>>} What the data of a push must be, by its code. */
 const pushRules = {
@@ -146,11 +149,12 @@ const pushRules = {
     [code.accepted]: shape({video: flag, iceServers: maybe(ice), device: maybe(text)}),
     [code.ended]: shape({reason: text, byId: maybe(text)}),
     [code.media]: media,
+    [code.restart]: restart,
 };
 
 /** @type {Readonly<Record<string, Rule>>} What the data of a good reply must be, by its method; others carry nothing. */
 const replyRules = {
-    [method.userConnect]: shape({self: user, users: maybe(list(user)), callId: maybe(text), server: text}),
+    [method.userConnect]: shape({self: user, users: maybe(list(user)), callId: maybe(text), server: text, run: maybe(text), iceServers: maybe(ice)}),
     [method.userList]: users,
     [method.sendToAll]: line,
     [method.sendTo]: line,
@@ -173,10 +177,14 @@ const requestRules = {
     [method.ringing]: shape({early: maybe(flag)}),
     [method.accept]: shape({video: flag, early: maybe(flag)}),
     [method.reject]: shape({reason: maybe(v => v === 'declined' || v === 'busy')}),
-    [method.hangup]: shape({reason: maybe(v => v === 'hangup' || v === 'connection_failed')}),
+    [method.hangup]: hangup,
     [method.media]: media,
+    [method.restart]: restart,
     [method.report]: shape({path: v => v === 'direct' || v === 'relay' || v === '', setupMs: maybe(count)}),
 };
+
+/** @type {Readonly<Record<string, Rule>>} What the data of a message over the data channel must be; others do not go there. */
+const besideRules = {[method.hangup]: hangup, [method.media]: media, [method.restart]: restart};
 
 const encoder = new TextEncoder();
 
@@ -244,6 +252,17 @@ export const replyData = e => payload(e, replyRules[e.method]);
  * @returns {any}
  */
 export const requestData = e => payload(e, requestRules[e.method]);
+
+/**
+ * The data of a message that came over the data channel.
+ * @param {Envelope} e
+ * @returns {any}
+ */
+export function besideData(e) {
+    if (!Object.hasOwn(besideRules, e.method))
+        throw new Malformed(`${e.method} does not go over the data channel`);
+    return payload(e, besideRules[e.method]);
+}
 
 /**
  * The code of an error reply.

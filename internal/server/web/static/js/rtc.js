@@ -1,8 +1,10 @@
 /**
  * One media connection: an RTCPeerConnection with an audio and a video m-line that stay sendrecv from the first offer on, so
  * that a camera or screen can come and go without negotiation. The caller offers; whoever loses the way offers an ICE
- * restart, and when both do, the callee gives way. calling.js owns one a call; devices are capture.js's matter.
+ * restart, and when both do, the callee gives way. Beside it goes a data channel. calling.js owns one a call; devices are
+ * capture.js's matter.
  */
+import {Channel, dataLabel, dataProtocol} from './channel.js';
 
 /** @typedef {import('./protocol.js').ICEServer} ICEServer */
 /** @typedef {import('./protocol.js').Candidate} Candidate */
@@ -27,6 +29,8 @@
  * @property {(err: Error) => void} onFailed
  * @property {() => void} onFirstMedia   the first decoded picture or sound of the other side
  * @property {(quality: Quality) => void} onQuality
+ * @property {() => void} onOpen         what is said over the data channel arrives
+ * @property {(text: string) => void} onText
  */
 
 /** The caller tries a restart first, so that both rarely do at once. */
@@ -80,7 +84,10 @@ export class Peer {
     /** @type {Map<Kind, MediaStreamTrack|null>} */ #tracks = new Map();
     #local = new MediaStream(); // only its id counts: tracks of one stream are kept in step at the other side
     /** @type {any} */ #restart = null;
+    /** Offers since media may flow. */
+    #offers = 0;
     /** @type {any} */ #stats = null;
+    #channel;
     #received = {packets: 0, lost: 0};
     #began = performance.now();
     #measured = 0;
@@ -101,9 +108,29 @@ export class Peer {
         pc.onicecandidate = ({candidate}) => this.#gotLocal(candidate);
         pc.onconnectionstatechange = () => this.#moved();
         pc.ontrack = ({track}) => this.remote.addTrack(track);
+        this.#channel = new Channel(owner);
+        if (offerer)
+            this.#channel.take(pc.createDataChannel(dataLabel, {protocol: dataProtocol}));
+        pc.ondatachannel = ({channel}) => offerer ? channel.close() : this.#channel.take(channel);
         this.#watch();
         if (offerer)
             this.#do(() => this.#offer());
+    }
+
+    /**
+     * Says a text to the other side's program over the data channel; false: there is none.
+     * @param {string} text
+     */
+    say(text) {
+        return this.#channel.say(text);
+    }
+
+    /**
+     * The servers for the next path that is sought.
+     * @param {ICEServer[]} iceServers
+     */
+    setServers(iceServers) {
+        this.#pc.setConfiguration({...this.#pc.getConfiguration(), iceServers});
     }
 
     /**
@@ -123,6 +150,7 @@ export class Peer {
         if (!this.#held)
             return;
         this.#held = false;
+        this.#offers = 0;
         this.#began = performance.now();
         for (const [kind, track] of this.#tracks)
             this.setTrack(kind, track);
@@ -130,10 +158,13 @@ export class Peer {
             this.#owner.onCandidate(candidate);
     }
 
-    /** The other side has lost the path and asks for another. */
-    restart() {
-        if (this.#wasUp && !this.#held)
-            this.#restartIn(0);
+    /**
+     * The path is lost, whatever this browser thinks of it: another one is offered.
+     * @param {number} [offers] how many whoever asks for it has had: one that was made since is what they asked for
+     */
+    restart(offers = 0) {
+        if (this.#wasUp && !this.#held && !(offers && offers < this.#offers))
+            this.#restartIn(0, true);
     }
 
     /** @param {string} sdp */
@@ -184,8 +215,13 @@ export class Peer {
         clearTimeout(this.#restart);
         clearTimeout(this.#stats);
         const pc = this.#pc;
-        pc.onicecandidate = pc.onconnectionstatechange = pc.ontrack = null;
-        pc.close();
+        pc.onicecandidate = pc.onconnectionstatechange = pc.ontrack = pc.ondatachannel = null;
+        this.#channel.close();
+        const {partingMs} = this.#channel;
+        if (partingMs > 0)
+            setTimeout(() => pc.close(), partingMs);
+        else
+            pc.close();
     }
 
     /**
@@ -211,6 +247,7 @@ export class Peer {
                 await t.sender.replaceTrack(this.#sends(kind));
             }
         }
+        this.#offers++;
         await pc.setLocalDescription(await pc.createOffer({iceRestart: this.#wasUp}));
         this.#owner.onOffer(this.#sdp());
     }
@@ -282,13 +319,18 @@ export class Peer {
         }
     }
 
-    /** @param {number} ms */
-    #restartIn(ms) {
+    /**
+     * @param {number} ms
+     * @param {boolean} [asked] though it looks as if media flowed
+     */
+    #restartIn(ms, asked = false) {
         if (this.#restart && ms > 0)
             return;
         clearTimeout(this.#restart);
         this.#restart = setTimeout(() => {
             this.#restart = null;
+            if (this.#pc.connectionState === 'connected' && !asked)
+                return;
             this.#do(async () => {
                 if (this.#pc.signalingState === 'stable')
                     await this.#offer();

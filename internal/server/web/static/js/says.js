@@ -90,3 +90,21 @@ export class Says {
 
 /** @param {unknown} err */
 const cut = err => err instanceof RequestError && (err.code === 'offline' || err.code === 'timeout');
+
+/**
+ * The end reason of a call whose invite or accept the server did not take. Codes that are no end reason stay as they are.
+ * @param {unknown} err
+ */
+export function refusal(err) {
+    if (!(err instanceof RequestError) || err.code === 'offline' || err.code === 'timeout')
+        return 'server_lost';
+    switch (err.code) {
+    case 'already_answered':
+        return 'answered_elsewhere';
+    case 'not_in_call':
+        return 'cancelled';
+    case 'not_found':
+        return 'offline';
+    }
+    return err.code;
+}

@@ -250,13 +250,13 @@ export class Session {
     }
 
     /** @param {import('./protocol.js').Connected} connected */
-    #gotOnline({self, users, callId}) {
+    #gotOnline({self, users, callId, run, iceServers}) {
         this.self = self;
         this.online = true;
         this.linkNote = '';
         this.#setRoster(users);
         this.chats.online();
-        this.calling.online(callId ?? '');
+        this.calling.online({callId, run, iceServers});
         this.loadCalls(false);
         this.#looked();
         this.changed();
@@ -288,7 +288,7 @@ export class Session {
             this.chats.got(pushData(e));
             break;
         case code.invite: case code.ringing: case code.accepted: case code.ended: case code.media:
-        case code.offer: case code.answer: case code.candidate:
+        case code.offer: case code.answer: case code.candidate: case code.restart:
             this.calling.push(e);
             break;
         }
