@@ -40,6 +40,8 @@ type scene struct {
 	t   *testing.T
 	ctx context.Context
 	srv *testkit.Server
+
+	tokens map[string]string // of people whose records are read
 }
 
 // limit is for a test that hangs; nothing here measures time.
@@ -140,23 +142,37 @@ func (p *person) met(id uint8, hz float64) {
 	}
 }
 
-// record reads a person's newest call back from the server.
-func (s *scene) record(name string) signal.CallRecord {
+// api is the server's HTTPS side, and a session of that person there; it outlives the server.
+func (s *scene) api(name string) (api *signal.API, token string) {
 	s.t.Helper()
 	address, err := signal.ParseAddress(s.srv.URL)
 	s.must(err)
 	trust, err := signal.Trust(s.srv.CA)
 	s.must(err)
-	api := signal.NewAPI(address, trust)
+	api = signal.NewAPI(address, trust)
+	s.t.Cleanup(api.Close)
+	if s.tokens[name] == "" {
+		in, err := api.Login(s.ctx, signal.Register{Name: name, Password: testkit.Password, Device: "test"})
+		s.must(err)
+		if s.tokens == nil {
+			s.tokens = map[string]string{}
+		}
+		s.tokens[name] = in.Token
+	}
+	return api, s.tokens[name]
+}
+
+// record reads a person's newest call back from the server.
+func (s *scene) record(name string) signal.CallRecord {
+	s.t.Helper()
+	api, token := s.api(name)
 	defer api.Close()
-	in, err := api.Login(s.ctx, signal.Register{Name: name, Password: testkit.Password, Device: "test"})
-	s.must(err)
-	calls, err := api.Calls(s.ctx, in.Token, "", 10)
+	calls, err := api.Calls(s.ctx, token, "", 10)
 	s.must(err)
 	if len(calls.Calls) == 0 {
 		s.t.Fatalf("the server has no call of %s", name)
 	}
-	one, err := api.Call(s.ctx, in.Token, calls.Calls[0].ID)
+	one, err := api.Call(s.ctx, token, calls.Calls[0].ID)
 	s.must(err)
 	return one
 }

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -80,6 +81,19 @@ func (s *Stage) Server(ctx context.Context, args ...string) (*Server, error) {
 		return nil, err
 	}
 	return &Server{Process: p, URL: strings.Fields(line)[1], CA: filepath.Join(data, "tls", "cert.pem"), Data: data}, nil
+}
+
+// Again starts a server that has ended, killed or not, anew: with its data and at its addresses.
+func (s *Stage) Again(ctx context.Context, old *Server, args ...string) (*Server, error) {
+	b, err := os.ReadFile(filepath.Join(old.Data, "server.json")) // one that ended by itself takes this file along
+	if err != nil {
+		return nil, err
+	}
+	var at struct{ Listen, TURN string }
+	if err := json.Unmarshal(b, &at); err != nil {
+		return nil, fmt.Errorf("state of the server: %w", err)
+	}
+	return s.Server(ctx, append([]string{"--listen", at.Listen, "--turn-listen", at.TURN}, args...)...)
 }
 
 // Password is every test person's.
