@@ -51,8 +51,8 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 	l := s.Limits
 	srv := &http.Server{
 		Handler: s.behindProxies(h), ReadHeaderTimeout: l.HeaderWait, ReadTimeout: l.BodyWait, WriteTimeout: l.ReplyWait, IdleTimeout: l.IdleWait,
-		MaxHeaderBytes: l.HeaderBytes,
-		ErrorLog:       slog.NewLogLogger(s.Logger.With("part", "http").Handler(), slog.LevelDebug), // strangers cause most of it
+		MaxHeaderBytes: l.HeaderBytes, ConnState: s.visits.note,
+		ErrorLog: slog.NewLogLogger(s.Logger.With("part", "http").Handler(), slog.LevelDebug), // strangers cause most of it
 	}
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true) // the sockets' library upgrades HTTP/1.1 only

@@ -44,6 +44,7 @@ type Server struct {
 	listener net.Listener
 	door     *door.Door // of the site's port, from serve on
 	http     *http.Server
+	visits   visits // to it
 	adminAt  string // the socket of the operator's commands
 	failed   chan error
 	quit     chan struct{}
@@ -331,7 +332,8 @@ func (s *Server) serve(context.Context) error {
 	s.running.Go(s.watchCertificate)
 	s.atClose(func() {
 		close(s.quit)
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		s.drain()
+		ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 		defer cancel()
 		if s.http.Shutdown(ctx) != nil {
 			_ = s.http.Close() // whoever is still busy has had its time

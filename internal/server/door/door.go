@@ -47,6 +47,8 @@ type Door struct {
 	conf    *tls.Config
 	site    chan net.Conn
 	crowd   crowd
+	halted  atomic.Bool
+	asked   chan struct{} // whether Accept has come back for more
 	closed  chan struct{}
 	shut    sync.Once
 	running sync.WaitGroup
@@ -70,18 +72,21 @@ func (d *Door) Start() {
 		d.conf = d.TLS.Clone()
 		d.conf.NextProtos = append([]string{alpnHTTP, alpnTURN, alpnSTUN}, d.TLS.NextProtos...)
 	}
-	d.site, d.closed = make(chan net.Conn), make(chan struct{})
+	d.site, d.asked, d.closed = make(chan net.Conn), make(chan struct{}), make(chan struct{})
 	d.crowd.most = d.Most
 	d.running.Go(d.accept)
 }
 
 // Accept implements net.Listener: the next connection whose client has begun to speak HTTP.
 func (d *Door) Accept() (net.Conn, error) {
-	select {
-	case c := <-d.site:
-		return c, nil
-	case <-d.closed:
-		return nil, net.ErrClosed
+	for {
+		select {
+		case c := <-d.site:
+			return c, nil
+		case <-d.asked:
+		case <-d.closed:
+			return nil, net.ErrClosed
+		}
 	}
 }
 
@@ -101,6 +106,26 @@ func (d *Door) Close() error {
 	return err
 }
 
+// Halt stops accepting: who comes from now on waits in the kernel, for the process that has the socket next. Who is at the
+// door goes through, as long as somebody accepts. The channel is closed when nobody is there any more, and whoever accepts
+// has come back for more, so that everybody is known to him.
+func (d *Door) Halt() <-chan struct{} {
+	d.halted.Store(true)
+	if l, ok := d.Listener.(interface{ SetDeadline(t time.Time) error }); ok {
+		_ = l.SetDeadline(time.Now()) // ends an Accept that waits
+	}
+	empty := make(chan struct{})
+	go func() {
+		defer close(empty)
+		d.running.Wait()
+		select {
+		case d.asked <- struct{}{}:
+		case <-d.closed:
+		}
+	}()
+	return empty
+}
+
 // accept goes on after errors: the process may have too many files open for a while.
 func (d *Door) accept() {
 	for pause := time.Duration(0); ; {
@@ -114,7 +139,7 @@ func (d *Door) accept() {
 				_ = c.Close()
 			}
 			continue
-		case errors.Is(err, net.ErrClosed):
+		case errors.Is(err, net.ErrClosed), d.halted.Load():
 			return
 		case pause == 0:
 			d.Logger.Warn("no connection can be accepted", "error", err)
