@@ -213,9 +213,12 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	if s.Held {
 		holdBack(&se, s)
 	}
+	s.relays = newRelayDialer(s)
+	se.SetICEProxyDialer(s.relays)
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r))
 	pc, err := api.NewPeerConnection(c)
 	if err != nil {
+		s.relays.close()
 		return nil, fmt.Errorf("open connection: %w", err)
 	}
 	return pc, nil

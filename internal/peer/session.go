@@ -5,6 +5,7 @@
 package peer
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,12 +44,13 @@ type Session struct {
 	Offerer         bool // we make the offer
 	Held            bool // connect over relays only, and without media, until Release
 	ICEServers      []ICEServer
-	RelayOnly       bool     // use relay candidates only
-	IncludeLoopback bool     // offer 127.0.0.1 too: for two programs on one machine
-	Codecs          []string // "vp9", "vp8", "h264" in order of preference; empty: DefaultCodecs
-	Width, Height   int      // of the pictures sent, at most; 0: 1280x720
-	FPS             float64  // at most; 0: 30
-	MaxBitrateBps   int      // of everything sent; 0: 2.5 Mbit/s
+	RelayTLS        *tls.Config // trusts the relays of turns: URLs; nil: the system's roots
+	RelayOnly       bool        // use relay candidates only
+	IncludeLoopback bool        // offer 127.0.0.1 too: for two programs on one machine
+	Codecs          []string    // "vp9", "vp8", "h264" in order of preference; empty: DefaultCodecs
+	Width, Height   int         // of the pictures sent, at most; 0: 1280x720
+	FPS             float64     // at most; 0: 30
+	MaxBitrateBps   int         // of everything sent; 0: 2.5 Mbit/s
 	Video           media.VideoSink
 	SelfView        media.VideoSink // gets every picture of the own camera
 	Speaker         media.AudioSink // the first one; as if given to SetSpeaker
@@ -77,6 +79,7 @@ type Session struct {
 	speakers    *keeper[media.AudioSink]
 
 	pc        *webrtc.PeerConnection
+	relays    *relayDialer
 	wire      *wire
 	meter     meter
 	asked     askedCount
@@ -193,6 +196,7 @@ func (s *Session) Start() error {
 	s.pc = pc
 	senders, err := s.addTracks(audio, video)
 	if err != nil {
+		s.relays.close()
 		return errors.Join(err, pc.GracefulClose())
 	}
 	s.listen()
@@ -308,6 +312,7 @@ func (s *Session) Close() {
 		if s.looped != nil {
 			<-s.looped // it uses the connection
 			s.data.settle()
+			s.relays.close()
 			if err := s.pc.GracefulClose(); err != nil {
 				s.log.Debug("close connection", "err", err)
 			}
