@@ -26,7 +26,7 @@ const helpText = `Visavis: calls from person to person.
   visavis version | help
 
 Who and where
-  --server ADDRESS           HOST, HOST:PORT or https://…
+  --server ADDRESS           HOST, HOST:PORT or https://…, which may name the certificate: https://HOST:PORT#fp=FINGERPRINT
   --ca FILE                  trust this certificate too (PEM): a server's own data/tls/cert.pem
   --user NAME
   --password-file FILE       or the environment variable VISAVIS_PASSWORD; without either, the session that the window kept

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,8 @@ type calls struct {
 	spoken   *playout.Recorder // of the microphone and the speaker: files, or clocks for the trace; nil: neither
 	heard    *playout.Recorder
 	turn     chan struct{} // of one place: taken by the connection that has the devices
-	gaps     error         // why a recording or the trace is not complete; known after Close
+	relayTLS func(server string) *tls.Config
+	gaps     error // why a recording or the trace is not complete; known after Close
 
 	// Where pictures are shown; the window attaches itself.
 	remote, self playout.Slot
@@ -33,7 +35,10 @@ type calls struct {
 }
 
 func newCalls(o mediaOptions, log *slog.Logger, window bool) (*calls, error) {
-	c := &calls{options: o, log: log, window: window, turn: make(chan struct{}, 1)}
+	c := &calls{
+		options: o, log: log, window: window, turn: make(chan struct{}, 1),
+		relayTLS: func(string) *tls.Config { return nil }, // until somebody knows better
+	}
 	if err := c.record(); err != nil {
 		return nil, errors.Join(err, c.endRecords())
 	}
@@ -52,6 +57,7 @@ func (c *calls) Open(conf app.MediaConfig, post func(app.MediaEvent)) (app.Peer,
 		ICEServers:      iceServers(conf.ICEServers),
 		Held:            conf.Held,
 		RelayOnly:       conf.RelayOnly,
+		RelayTLS:        c.relayTLS(conf.Settings.Server),
 		IncludeLoopback: onLoopback(conf.Settings.Server),
 		Codecs:          c.options.codecs,
 		Width:           c.options.width, Height: c.options.height, FPS: c.options.fps,

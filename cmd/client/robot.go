@@ -56,6 +56,8 @@ func (r *robot) event(e app.Event) {
 			r.tell("Sign-in failed: %s", e.Text)
 			r.finish(exitSignIn)
 		}
+	case "untrusted":
+		r.untrusted(e)
 	case "signed-in":
 		r.tell("Signed in as %s.", e.User)
 		r.online = true
@@ -79,6 +81,28 @@ func (r *robot) event(e app.Event) {
 	case "ended":
 		r.ended(e)
 	}
+}
+
+// untrusted says what can be done about a certificate: there is nobody who could be asked.
+func (r *robot) untrusted(e app.Event) {
+	if !r.windowless() {
+		return // the window asks
+	}
+	if !r.o.hasPassword || r.online {
+		r.tell("%s", e.Text) // else the failed sign-in has said it
+	}
+	r.tell("%s", howToTrust(e.Server, e.Fingerprint, e.Changed))
+	if !r.online {
+		r.finish(exitSignIn)
+	}
+}
+
+func howToTrust(host, fingerprint string, changed bool) string {
+	address := signal.Address{Host: host, Secure: true}.Naming(fingerprint)
+	if changed {
+		return "Nothing was sent to it. If you are sure that it is the right one: --server " + address
+	}
+	return "If it is the right one: --server " + address
 }
 
 func (r *robot) incoming(e app.Event) {

@@ -53,7 +53,9 @@ func newClient(o *options, stdout, stderr io.Writer, window bool) (*client, erro
 		return nil, errors.Join(err, events.end())
 	}
 	host, _ := os.Hostname()
-	c := &client{calls: media, events: events, log: log, servers: &app.Servers{TLS: conf, Logger: log}}
+	servers := &app.Servers{TLS: conf, Known: &app.KnownServers{File: app.KnownServersPath(path)}, Logger: log}
+	media.relayTLS = servers.TLSFor
+	c := &client{calls: media, events: events, log: log, servers: servers}
 	c.app = &app.App{
 		Dialer: c.servers, Media: media, Override: o.override, Device: host, Client: "visavis/" + version,
 		RelayOnly: o.media.relayOnly, Logger: log,
@@ -192,11 +194,18 @@ func register(o *options, stdout, stderr io.Writer) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	servers := &app.Servers{TLS: conf}
+	path, err := app.SettingsPath(o.configDir)
+	if err != nil {
+		return exitFailed, errors.Join(err, events.end())
+	}
+	servers := &app.Servers{TLS: conf, Known: &app.KnownServers{File: app.KnownServersPath(path)}}
 	defer servers.Close()
 	name, err := makeAccount(context.Background(), servers, s.Server, s.Name, o.password)
 	if err != nil {
 		events.write(app.Event{Time: time.Now(), Event: "sign-in-failed", Text: err.Error()})
+		if u := vsignal.UntrustedIn(err); u != nil {
+			_, _ = fmt.Fprintln(stderr, howToTrust(u.Host, u.Shown, u.Changed()))
+		}
 		return exitSignIn, errors.Join(err, events.end())
 	}
 	events.write(app.Event{Time: time.Now(), Event: "registered", User: name})

@@ -57,6 +57,8 @@ type App struct {
 	timer       *time.Timer
 	nextLine    int64
 	loaded      map[string]bool // chats whose newest lines have been asked for
+	trustAgain  func()          // what waits for the answer to Snapshot.Untrusted
+	distrusted  map[[3]string]bool
 }
 
 // setUp makes what commands need, so that they may come before Start.

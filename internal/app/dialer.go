@@ -4,49 +4,86 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"sync"
+	"time"
 
 	"visavis.example/internal/signal"
 )
 
-// Servers is the real Dialer: HTTPS and WebSocket to servers whose certificate TLS trusts. Close it after the App.
+// Servers is the real Dialer: HTTPS and WebSocket to servers that an authority vouches for, or that the person has
+// trusted by their certificate. Close it after the App.
 type Servers struct {
 	TLS    *tls.Config // from signal.Trust; nil: the system's roots
+	Known  signal.Pins // nil: nobody is known, and nobody can be trusted
 	Logger *slog.Logger
 
 	mu   sync.Mutex
-	apis map[string]*signal.API // by Address.Base
+	apis map[signal.Address]*signal.API
+}
+
+// address checks an address, and that it does not lead past HTTPS.
+func (d *Servers) address(server string) (signal.Address, error) {
+	addr, err := signal.ParseAddress(server)
+	if err != nil {
+		return addr, err
+	}
+	return addr, signal.CheckDowngrade(addr, d.Known)
+}
+
+func (d *Servers) guard(addr signal.Address) *tls.Config {
+	return (&signal.Guard{Address: addr, Base: d.TLS, Pins: d.Known}).TLS()
+}
+
+// TLSFor gives settings for other connections to that server: to its relay.
+func (d *Servers) TLSFor(server string) *tls.Config {
+	addr, err := d.address(server)
+	if err != nil {
+		return d.TLS
+	}
+	return d.guard(addr)
 }
 
 // Accounts implements Dialer.
 func (d *Servers) Accounts(server string) (Accounts, error) {
-	addr, err := signal.ParseAddress(server)
+	addr, err := d.address(server)
 	if err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	api := d.apis[addr.Base()]
+	api := d.apis[addr]
 	if api == nil {
 		if d.apis == nil {
-			d.apis = map[string]*signal.API{}
+			d.apis = map[signal.Address]*signal.API{}
 		}
-		api = signal.NewAPI(addr, d.TLS)
-		d.apis[addr.Base()] = api
+		api = signal.NewAPI(addr, d.guard(addr))
+		d.apis[addr] = api
 	}
 	return api, nil
 }
 
 // Connect implements Dialer.
 func (d *Servers) Connect(server, token string, c signal.Connect) (Signaler, error) {
-	addr, err := signal.ParseAddress(server)
+	addr, err := d.address(server)
 	if err != nil {
 		return nil, err
 	}
-	client := &signal.Client{URL: addr.Socket(), Token: token, TLS: d.TLS, Connect: c, Logger: d.Logger}
+	client := &signal.Client{URL: addr.Socket(), Token: token, TLS: d.guard(addr), Connect: c, Logger: d.Logger}
 	if err := client.Start(); err != nil {
 		return nil, err
 	}
 	return client, nil
+}
+
+// Trust implements Dialer.
+func (d *Servers) Trust(server, fingerprint string) error {
+	addr, err := d.address(server)
+	if err != nil {
+		return err
+	}
+	if d.Known == nil {
+		return nil
+	}
+	return d.Known.Keep(addr.Host, signal.Pin{Fingerprint: fingerprint, Since: time.Now()})
 }
 
 // Close lets go of idle connections.

@@ -9,7 +9,7 @@ import (
 
 // Event is one line of what the client does, for scripts and tests: `visavis … --events FILE`. The names in Event are
 // signed-in, sign-in-failed, online, offline, dialing, incoming, ringing, prepared, accepted, connected, reconnecting,
-// first-remote-frame, first-remote-audio, stats, ended, notice. Prepared: a connection that was made while it rings stands.
+// first-remote-frame, first-remote-audio, stats, ended, notice, untrusted. Prepared: a connection that was made while it rings stands.
 type Event struct {
 	Time    time.Time        `json:"time"`
 	Event   string           `json:"event"`
@@ -24,7 +24,12 @@ type Event struct {
 	Height  int              `json:"height,omitempty"`
 	SetupMs int64            `json:"setupMs,omitempty"` // first-remote-…: since the call was accepted
 	Seconds float64          `json:"seconds,omitempty"` // ended: how long media flowed
-	*Stats                   // stats: its fields are in the same object
+
+	Server      string `json:"server,omitempty"`      // untrusted: HOST:PORT
+	Fingerprint string `json:"fingerprint,omitempty"` // untrusted: of the certificate that the server shows
+	Changed     bool   `json:"changed,omitempty"`     // untrusted: it should have another
+
+	*Stats // stats: its fields are in the same object
 }
 
 // Stats are a second's measurements, under the names of W3C webrtc-stats where it has one. What is not said to be sent is

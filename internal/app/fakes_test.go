@@ -30,6 +30,7 @@ type fakeServer struct {
 	logins   []signal.Register
 	logouts  []string
 	tokens   []string // of Connect
+	trusted  []string // server and fingerprint of Trust
 	records  map[string]signal.CallRecord
 	list     []signal.CallRecord
 }
@@ -67,6 +68,13 @@ func (f *fakeServer) Connect(_, token string, _ signal.Connect) (Signaler, error
 	f.tokens = append(f.tokens, token)
 	f.events, f.closed = make(chan signal.Event, 1000), false
 	return f, nil
+}
+
+func (f *fakeServer) Trust(server, fingerprint string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trusted = append(f.trusted, server+" "+fingerprint)
+	return nil
 }
 
 func (f *fakeServer) Register(_ context.Context, r signal.Register) (signal.SignedIn, error) {

@@ -34,6 +34,8 @@ type Dialer interface {
 	Accounts(server string) (Accounts, error)
 	// Connect starts a Signaler that connects, and reconnects until closed.
 	Connect(server, token string, c signal.Connect) (Signaler, error)
+	// Trust keeps a certificate's fingerprint as that server's from now on.
+	Trust(server, fingerprint string) error
 }
 
 // Secrets keeps the session token: the system's keyring, or a file with mode 0600 where there is none.

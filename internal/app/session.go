@@ -57,6 +57,8 @@ func (a *App) enterWith(server, name, password string, how logIn) {
 		}
 		a.signIn++
 		n := a.signIn
+		a.endTrust()
+		clear(a.distrusted) // who tries again may be asked again
 		a.snap.SigningIn, a.snap.SignInError, a.snap.Server = true, "", server
 		a.changed()
 		r := signal.Register{Name: strings.TrimSpace(name), Password: password, Device: a.Device}
@@ -66,7 +68,12 @@ func (a *App) enterWith(server, name, password string, how logIn) {
 			if err == nil {
 				in, err = how(accounts, a.ctx, r)
 			}
-			a.post(func() { a.entered(n, accounts, server, in, err) })
+			a.post(func() {
+				a.entered(n, accounts, server, in, err)
+				if n == a.signIn && !a.closing {
+					a.askTrust(server, err, func() { a.enterWith(server, name, password, how) })
+				}
+			})
 		})
 	})
 }
@@ -200,6 +207,7 @@ func (a *App) gotEvent(e signal.Event) {
 func (a *App) gotOnline(c signal.Connected) {
 	a.snap.Link, a.snap.LinkNote, a.snap.Self, a.snap.SignInError = Online, "", c.Self, ""
 	a.changed()
+	a.endTrust()
 	a.setPeople(c.Users)
 	name := "online"
 	if !a.sess.greeted {
@@ -223,6 +231,7 @@ func (a *App) gotOffline(err error) {
 	}
 	a.snap.Link, a.snap.LinkNote = Connecting, note
 	a.changed()
+	a.askTrust(a.sess.server, err, a.reconnect)
 	a.fail(func(r *request) bool { return !r.again }, signal.ErrLost)
 	a.checkQuiet()
 }

@@ -33,6 +33,10 @@ type Snapshot struct {
 	SigningIn   bool
 	SignInError string
 
+	// Untrusted is a server's certificate that the person has to judge: App.Trust answers. nil: none. Changed ones deserve
+	// a loud warning.
+	Untrusted *signal.Untrusted
+
 	People []Person // sorted: online first, then by name; without Self
 	Call   Call     // Call.Phase is call.Idle when there is none
 

@@ -22,11 +22,17 @@ type tab struct {
 // browser starts a Chromium of its own for that person (devices belong to a browser, not to a tab) and registers there.
 func (s *scene) browser(name string) *tab {
 	s.t.Helper()
+	return s.browserWith(name, "")
+}
+
+// browserWith is a browser whose pages run that script before their own.
+func (s *scene) browserWith(name, script string) *tab {
+	s.t.Helper()
 	profile, err := os.MkdirTemp("", "visavis-chromium-") // outside TempDir: Chromium may still write while it ends
 	s.must(err)
 	s.t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	video, sound := clip(s.t, s.Dir, ids[name], tones[name])
-	b, err := testkit.StartChromium(s.ctx, testkit.ChromiumConfig{Dir: profile, CertFile: s.srv.CA, Camera: video, Sound: sound})
+	b, err := testkit.StartChromium(s.ctx, testkit.ChromiumConfig{Dir: profile, CertFile: s.srv.CA, Camera: video, Sound: sound, Script: script})
 	s.must(err)
 	s.t.Cleanup(b.Close)
 	p, err := b.Open(s.srv.URL, 1100, 700)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -21,12 +20,13 @@ const DefaultPort = "8443"
 
 // Address is a server's address, checked.
 type Address struct {
-	Host   string // HOST:PORT
-	Secure bool   // https and wss; plain only on loopback
+	Host        string // HOST:PORT
+	Secure      bool   // https and wss; plain only on loopback
+	Fingerprint string // that the server's certificate must have: SHA-256, AB:CD:…; empty: none was named
 }
 
-// ParseAddress reads what people type: HOST, HOST:PORT, https://HOST[:PORT], and http:// for loopback only. The error is
-// an *Error in people's words.
+// ParseAddress reads what people type: HOST, HOST:PORT, https://HOST[:PORT], and http:// for loopback only. At its end
+// "#fp=" may name the fingerprint of the server's certificate. The error is an *Error in people's words.
 func ParseAddress(typed string) (Address, error) {
 	s := strings.TrimSpace(typed)
 	if s == "" {
@@ -43,10 +43,17 @@ func ParseAddress(typed string) (Address, error) {
 	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(u.Hostname(), " \t_@") {
 		return Address{}, badAddress(fmt.Sprintf("%q is not a server address. It looks like call.example.org or 192.0.2.1:8443.", typed))
 	}
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	fingerprint, named := strings.CutPrefix(u.Fragment, "fp=")
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" && !named {
 		return Address{}, badAddress("A server address has no path: " + u.Host + " is enough.")
 	}
 	a := Address{Secure: strings.EqualFold(scheme, "https")}
+	if named {
+		var good bool
+		if a.Fingerprint, good = parseFingerprint(fingerprint); !good || !a.Secure {
+			return Address{}, badAddress("The fingerprint after #fp= is not one: it has 64 digits from 0 to F, and belongs to https://.")
+		}
+	}
 	port := u.Port()
 	switch {
 	case port == "" && !ok:
@@ -87,6 +94,11 @@ func (a Address) Base() string {
 	return "http://" + a.Host
 }
 
+// Naming is the address with the fingerprint that the server's certificate must have, as it can be handed on.
+func (a Address) Naming(fingerprint string) string {
+	return a.Base() + "#fp=" + strings.ToLower(strings.ReplaceAll(fingerprint, ":", ""))
+}
+
 // Socket is the WebSocket's address.
 func (a Address) Socket() string {
 	if a.Secure {
@@ -120,11 +132,7 @@ func Trust(caFile string) (*tls.Config, error) {
 // Fingerprint is a certificate's SHA-256 as people compare it: AB:CD:…
 func Fingerprint(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.Raw)
-	parts := make([]string, len(sum))
-	for i, b := range sum {
-		parts[i] = strings.ToUpper(hex.EncodeToString([]byte{b}))
-	}
-	return strings.Join(parts, ":")
+	return colons(sum[:])
 }
 
 // explain turns a failed connection into an *Error that says in people's words what is wrong; base names the server.

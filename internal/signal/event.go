@@ -26,6 +26,8 @@ type Error struct {
 	Code    string // one of the Err codes
 	Message string // for people
 	Status  int    // HTTP status; 0 on the socket
+
+	Untrusted *Untrusted // with ErrUnknownServer and ErrServerChanged
 }
 
 // Fail gives the error of an error reply, and nil for every other envelope.

@@ -60,6 +60,7 @@ func (a *fake) SignIn(server, name, password string) {
 func (a *fake) SignUp(server, name, password string) {
 	a.ask("sign up %s %s %s", server, name, password)
 }
+func (a *fake) Trust(yes bool)             { a.ask("trust %v", yes) }
 func (a *fake) SignOut()                   { a.ask("sign out") }
 func (a *fake) Dial(id string, video bool) { a.ask("dial %s %v", id, video) }
 func (a *fake) Accept(video bool)          { a.ask("accept %v", video) }

@@ -36,6 +36,10 @@ func (w *window) key(k *fyne.KeyEvent) {
 	switch {
 	case w.call.showing:
 		w.callKey(k.Name)
+	case w.trust.root.Visible():
+		if k.Name == fyne.KeyEscape {
+			w.cmd.Trust(false)
+		}
 	case w.ended.root.Visible():
 		if k.Name == fyne.KeyEscape || k.Name == fyne.KeyReturn || k.Name == fyne.KeyEnter {
 			w.cmd.Dismiss()

@@ -22,6 +22,7 @@ type Commands interface {
 	SignIn(server, name, password string)
 	SignUp(server, name, password string)
 	SignOut()
+	Trust(yes bool) // of the certificate in Snapshot.Untrusted
 
 	Dial(userID string, video bool)
 	Accept(video bool)

@@ -47,6 +47,7 @@ type window struct {
 	call   *callPage
 	ended  *endedPage
 	toasts *toasts
+	trust  *trustCard
 	ring   *ringWindow
 	root   *fyne.Container
 	page   fyne.CanvasObject // the one in sight
@@ -73,6 +74,7 @@ func newWindow(a fyne.App, cfg Config) *window {
 	w.call = newCallPage(w)
 	w.ended = newEndedPage(w)
 	w.toasts = newToasts(w)
+	w.trust = newTrustCard(w)
 	w.ring = newRingWindow(w)
 	w.root = container.New(widget.Layout{
 		Min: func() fyne.Size { return fyne.NewSize(minWidth, minHeight) },
@@ -81,7 +83,7 @@ func newWindow(a fyne.App, cfg Config) *window {
 				widget.Place(o, 0, 0, s.Width, s.Height)
 			}
 		},
-	}, w.signIn.root, w.main.root, w.call.root, w.ended.root, w.toasts.root)
+	}, w.signIn.root, w.main.root, w.call.root, w.ended.root, w.toasts.root, w.trust.root)
 	for _, p := range w.root.Objects[1:4] {
 		p.Hide()
 	}
@@ -129,6 +131,7 @@ func (w *window) show(s app.Snapshot) {
 	w.call.show(s, page == w.call.root)
 	w.ended.show(s)
 	w.toasts.show(s.Notices)
+	w.trust.show(s, page == w.call.root)
 	w.ring.show(s)
 	if page != w.call.root && w.win.FullScreen() {
 		w.win.SetFullScreen(false)
