@@ -95,11 +95,8 @@ const (
 
 func (o *options) relay(f *flag.FlagSet, c *server.Config) {
 	f.StringVar(&c.TURNListen, "turn-listen", server.DefaultTURNListen, "`HOST:PORT` of STUN and TURN, UDP and TCP; \"none\": no relay")
-	f.Func("public-ip", "`IP` address at which the relay is reached from outside; default: found out", func(s string) (err error) {
-		if c.PublicIP, err = netip.ParseAddr(s); err != nil {
-			return fmt.Errorf("%q is not an IP address", s)
-		}
-		return nil
+	f.Func("public-ip", "`IP` address at which the relay is reached from outside, or one of each family with a comma between; default: found out", func(s string) error {
+		return parsePublic(s, &c.PublicIP, &c.PublicIP6)
 	})
 	f.StringVar(&c.TURNHost, "turn-host", "", "`NAME` by which clients reach the relay; default: as they reached the site")
 	f.Func("turn-ports", "`MIN-MAX` of relayed ports, for a firewall; default: any", func(s string) error {
@@ -257,6 +254,26 @@ func (c choice) Set(s string) error {
 		return fmt.Errorf("it is one of %s, not %q", strings.Join(c.all, ", "), s)
 	}
 	*c.to = s
+	return nil
+}
+
+// parsePublic reads an address, or an IPv4 and an IPv6 one.
+func parsePublic(s string, v4, v6 *netip.Addr) error {
+	*v4, *v6 = netip.Addr{}, netip.Addr{}
+	for part := range strings.SplitSeq(s, ",") {
+		a, err := netip.ParseAddr(strings.TrimSpace(part))
+		a = a.Unmap()
+		switch {
+		case err != nil:
+			return fmt.Errorf("%q is not an IP address", strings.TrimSpace(part))
+		case a.Is4() && v4.IsValid(), a.Is6() && v6.IsValid():
+			return fmt.Errorf("%q has two addresses of one family", s)
+		case a.Is4():
+			*v4 = a
+		default:
+			*v6 = a
+		}
+	}
 	return nil
 }
 

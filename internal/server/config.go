@@ -38,6 +38,7 @@ type Config struct {
 	ACME       ACME       // without names: no authority is asked for a certificate
 	HTTP       bool       // plain HTTP, on loopback only
 	PublicIP   netip.Addr // of relayed ports; zero: found out
+	PublicIP6  netip.Addr // the same of the other family; zero: found out where it listens on every interface
 	TURNHost   string     // by which clients reach the relay; empty: the host they used for the site
 	LAN        bool       // the relay may reach private addresses
 	PortMin    uint16     // of relayed ports; zero: any

@@ -129,11 +129,18 @@ func knownCaption(u *signal.Untrusted) string {
 
 // inGroups breaks a fingerprint where eyes can rest, and lines can end.
 func inGroups(print string) string {
-	pairs := strings.Split(print, ":")
-	var groups []string
-	for len(pairs) > 8 {
-		groups = append(groups, strings.Join(pairs[:8], ":"))
-		pairs = pairs[8:]
+	var b strings.Builder
+	for i, pair := range strings.Split(print, ":") {
+		switch {
+		case i == 0:
+		case i%16 == 0:
+			b.WriteByte('\n')
+		case i%8 == 0:
+			b.WriteString("   ")
+		default:
+			b.WriteByte(':')
+		}
+		b.WriteString(pair)
 	}
-	return strings.Join(append(groups, strings.Join(pairs, ":")), "   ")
+	return b.String()
 }
