@@ -89,9 +89,9 @@ func (a Address) Loopback() bool {
 // Base is the beginning of the HTTPS API's addresses.
 func (a Address) Base() string {
 	if a.Secure {
-		return "https://" + a.Host
+		return "https://" + a.inURL()
 	}
-	return "http://" + a.Host
+	return "http://" + a.inURL()
 }
 
 // Naming is the address with the fingerprint that the server's certificate must have, as it can be handed on.
@@ -102,10 +102,13 @@ func (a Address) Naming(fingerprint string) string {
 // Socket is the WebSocket's address.
 func (a Address) Socket() string {
 	if a.Secure {
-		return "wss://" + a.Host + "/ws"
+		return "wss://" + a.inURL() + "/ws"
 	}
-	return "ws://" + a.Host + "/ws"
+	return "ws://" + a.inURL() + "/ws"
 }
+
+// inURL is the host as a URL has it: the zone of a link-local address comes after an escaped percent sign (RFC 6874).
+func (a Address) inURL() string { return strings.Replace(a.Host, "%", "%25", 1) }
 
 // Trust gives the TLS settings of a client that trusts the system's roots and, if caFile is not empty, the certificates
 // (PEM) in that file, which may be a server's own self-signed one.
