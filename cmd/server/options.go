@@ -75,8 +75,10 @@ func newOptions() *options {
 	o.group("Data and log", func() {
 		f.StringVar(&c.DataDir, "data", server.DefaultDataDir, "`DIR` for the database and the certificate; made when missing")
 		f.TextVar(&o.level, "log", slog.LevelInfo, "log `LEVEL`: debug, info, warn, error")
+		f.StringVar(&c.MetricsListen, "metrics-listen", server.NoMetrics, "loopback `HOST:PORT` of Prometheus metrics and Go's profiles, such as 127.0.0.1:9464; \"none\": neither")
 	})
 	o.group("Calls", func() {
+		f.DurationVar(&c.PingEvery, "ping-every", server.DefaultPingEvery, "how often sockets are `PINGED`; one that says nothing for twice that is dead")
 		f.DurationVar(&c.RingTimeout, "ring-timeout", 45*time.Second, "how long a call `RINGS` before it ends unanswered")
 		f.DurationVar(&c.PeerGoneAfter, "peer-gone-after", 20*time.Second, "how long a device of a call may be `AWAY` before the call ends")
 	})

@@ -44,6 +44,8 @@ type Config struct {
 	PortMin    uint16     // of relayed ports; zero: any
 	PortMax    uint16
 
+	MetricsListen string // loopback HOST:PORT of Prometheus metrics and Go's profiles; empty or NoMetrics: none
+
 	PingEvery     time.Duration // sockets are pinged so often, and dead after twice that. DefaultPingEvery
 	PeerGoneAfter time.Duration // a device of a call may be away for so long. 20 s
 	RingTimeout   time.Duration // 45 s

@@ -37,6 +37,7 @@ type State struct {
 	Domain      string    `json:"domain,omitempty"`      // by which others reach it
 	Listen      string    `json:"listen"`                // the real address and port
 	TURN        string    `json:"turn,omitempty"`        // likewise; missing without a relay
+	Metrics     string    `json:"metrics,omitempty"`     // likewise; missing when nothing is shown
 	Certificate string    `json:"certificate,omitempty"` // PEM file to trust; missing with plain HTTP
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Admin       string    `json:"admin,omitempty"` // the socket of the operator's commands
@@ -62,6 +63,9 @@ func (s *Server) announce(context.Context) error {
 	}
 	if s.relay != nil {
 		st.TURN = s.relay.Addr().String()
+	}
+	if a := s.MetricsAddr(); a.IsValid() {
+		st.Metrics = a.String()
 	}
 	b, err := json.MarshalIndent(st, "", "  ")
 	if err != nil {

@@ -75,6 +75,7 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		s.Logger.Error("request failed", "error", err)
 		r = refuse(http.StatusServiceUnavailable, signal.ErrInternal, "The server failed to do this. Please try again later.")
 	}
+	s.meters.apiRefused.With(r.Failure.Error).Inc()
 	wait := r.RetryAfter
 	if wait == 0 && (r.Status == http.StatusTooManyRequests || r.Status == http.StatusServiceUnavailable) {
 		wait = retryAfter

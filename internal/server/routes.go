@@ -33,6 +33,7 @@ func (s *Server) handler() (http.Handler, error) {
 		"/api/calls":      {http.MethodGet: s.withSession(s.calls)},
 		"/api/calls/{id}": {http.MethodGet: s.withSession(s.call)},
 		"/healthz":        {http.MethodGet: s.health},
+		"/readyz":         {http.MethodGet: s.ready},
 	} {
 		mux.Handle(path, s.api(methods))
 	}
@@ -86,6 +87,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	return s.enter(w, r, func(ctx context.Context, in signal.Register) (signal.User, string, error) {
 		u, token, err := s.accounts.Register(ctx, in, remote(r))
 		if u.ID != "" { // also when only the sign-in after it failed
+			s.meters.signUps.Inc()
 			s.hub.AddUser(u)
 		}
 		return u, token, err
@@ -94,7 +96,11 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	return s.enter(w, r, func(ctx context.Context, in signal.Register) (signal.User, string, error) {
-		return s.accounts.Login(ctx, in, remote(r))
+		u, token, err := s.accounts.Login(ctx, in, remote(r))
+		if err == nil {
+			s.meters.signIns.Inc()
+		}
+		return u, token, err
 	})
 }
 
@@ -110,12 +116,27 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, how func(context.
 		return err
 	}
 	u.Online = false
+	s.endCarried(r)
 	if in.Cookie {
 		s.setCookie(w, r, token, int(accounts.IdleLife/time.Second))
 		token = ""
 	}
 	writeJSON(w, http.StatusOK, signal.SignedIn{User: u, Token: token})
 	return nil
+}
+
+// endCarried ends the session whose cookie came along with a sign-in. Whoever put it there, for a browser that is somebody
+// else's from now on it must be worth nothing (OWASP ASVS 5.0, 7.2.4).
+func (s *Server) endCarried(r *http.Request) {
+	old, byCookie, err := s.authenticate(r)
+	if err != nil || !byCookie {
+		return
+	}
+	if err := s.accounts.Logout(r.Context(), old); err != nil {
+		s.Logger.Warn("session before a sign-in not ended", "user", old.User.ID, "error", err)
+		return
+	}
+	s.sockets.signOut(old.ID)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"visavis.example/internal/server/accounts"
@@ -22,6 +23,7 @@ import (
 	"visavis.example/internal/server/door"
 	"visavis.example/internal/server/echo"
 	"visavis.example/internal/server/hub"
+	"visavis.example/internal/server/metrics"
 	"visavis.example/internal/server/relay"
 	"visavis.example/internal/server/store"
 	"visavis.example/internal/signal"
@@ -46,6 +48,9 @@ type Server struct {
 	http     *http.Server
 	visits   visits // to it
 	adminAt  string // the socket of the operator's commands
+	meters   *meters
+	metrics  *metrics.Door // nil: nothing is shown
+	stopping atomic.Bool   // Close has begun
 	failed   chan error
 	quit     chan struct{}
 	running  sync.WaitGroup // our own goroutines, sockets aside
@@ -63,9 +68,9 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.fill(); err != nil {
 		return err
 	}
-	s.failed, s.quit = make(chan error, 1), make(chan struct{})
+	s.failed, s.quit, s.meters = make(chan error, 1), make(chan struct{}), newMeters()
 	for _, step := range []func(context.Context) error{
-		s.takeFolder, s.loadCertificate, s.listen, s.openStore, s.startRelay, s.startHub, s.startEcho, s.serve, s.openAdmin, s.announce,
+		s.takeFolder, s.loadCertificate, s.listen, s.openStore, s.startRelay, s.startHub, s.startEcho, s.serve, s.openAdmin, s.openMetrics, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			s.Sockets.Close()
@@ -83,6 +88,7 @@ func (s *Server) Start(ctx context.Context) error {
 // Close ends everything in the order that tells clients most: no new requests, calls that ring end with server_stopped,
 // sockets close with 1012 (they come back later), then the relay and the database.
 func (s *Server) Close() {
+	s.stopping.Store(true)
 	for len(s.undo) > 0 {
 		last := len(s.undo) - 1
 		f := s.undo[last]
@@ -108,6 +114,14 @@ func (s *Server) TURNAddr() netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	return s.relay.Addr()
+}
+
+// MetricsAddr is where metrics and profiles are shown; the zero AddrPort when they are not.
+func (s *Server) MetricsAddr() netip.AddrPort {
+	if s.metrics == nil {
+		return netip.AddrPort{}
+	}
+	return s.metrics.Addr()
 }
 
 // CertFile is the PEM file of the certificate that clients meet; empty with plain HTTP.
@@ -272,7 +286,7 @@ func (s *Server) startHub(ctx context.Context) error {
 			Server: "visavis-server/" + s.Version, Run: signal.NewID(), RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
 			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
 		},
-		Alive: alive, Journal: records{s.journal}, Logger: s.Logger.With("part", "hub"),
+		Alive: alive, Journal: records{s.journal}, Meter: s.meters, Logger: s.Logger.With("part", "hub"),
 	}
 	for _, u := range users {
 		if !u.Disabled {

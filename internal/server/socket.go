@@ -53,6 +53,7 @@ type socket struct {
 func (k *socket) Send(m *hub.Message) {
 	if !k.put(frame{websocket.TextMessage, m.JSON()}) {
 		k.server.Logger.Info("a socket does not read what is sent to it", "user", k.session.User.ID)
+		k.server.meters.sockets.With(socketSlow).Inc()
 		_ = k.conn.Close()
 	}
 }
@@ -91,6 +92,7 @@ func (k *socket) alive() {
 // run is the socket's life. The handler that upgraded it has returned, so that its stack and buffers are free.
 func (k *socket) run() {
 	how := k.read()
+	k.server.meters.sockets.With(how.String()).Inc()
 	if k.greeted {
 		k.server.hub.Disconnect(k, how)
 	}
@@ -133,9 +135,15 @@ func (k *socket) read() hub.Parting {
 func (k *socket) sayWhy(err error) {
 	var late net.Error
 	if !k.greeted && errors.As(err, &late) && late.Timeout() {
-		why := websocket.FormatCloseMessage(closePolicy, "User/Connect must come first")
-		_ = k.conn.WriteControl(websocket.CloseMessage, why, time.Now().Add(time.Second))
+		k.farewell(closePolicy, "User/Connect must come first")
 	}
+	if errors.Is(err, websocket.ErrReadLimit) { // the library has said it, but for lengths of 2^63 and more
+		k.farewell(websocket.CloseMessageTooBig, "")
+	}
+}
+
+func (k *socket) farewell(code int, why string) {
+	_ = k.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(time.Second))
 }
 
 // control counts a ping or pong like a message: a flood of them costs as much.
@@ -174,6 +182,9 @@ func (k *socket) allowed(strikes int) bool {
 
 func (k *socket) strike(n int) {
 	if k.strikes += n; k.strikes > k.server.Limits.Strikes {
+		if !k.leaving.Load() {
+			k.server.meters.sockets.With(socketFlood).Inc()
+		}
 		k.Close(closePolicy, "too many messages")
 	}
 }

@@ -81,6 +81,16 @@ func (s *sockets) remove(k *socket) {
 	s.releaseLocked(k.session.User.ID)
 }
 
+// count is how many are open.
+func (s *sockets) count() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, slot := range s.wheel {
+		n += len(slot)
+	}
+	return n
+}
+
 // in copies the sockets of one slot that match.
 func (s *sockets) in(slot int, match func(*socket) bool) []*socket {
 	s.mu.Lock()

@@ -377,7 +377,22 @@ const (
 	EndServerStopped     EndReason = "server_stopped"     // the server shut down before an accept, or was away for too long
 )
 
-// CheckID says whether s can be an id: 16 to 64 letters, digits, - or _. Call ids need 128 random bits (NewID).
+// minCallID is how many letters of 6 bits hold the 128 bits that a call's id must have: whoever could guess one could at
+// least learn that the call is there.
+const minCallID = 22
+
+// CheckCallID says whether s can be the id of a new call.
+func CheckCallID(s string) error {
+	if err := CheckID("callId", s); err != nil {
+		return err
+	}
+	if len(s) < minCallID {
+		return fmt.Errorf("callId has at least %d letters, for it must not be guessed", minCallID)
+	}
+	return nil
+}
+
+// CheckID says whether s can be an id: 16 to 64 letters, digits, - or _.
 func CheckID(what, s string) error {
 	ok := len(s) >= 16 && len(s) <= 64
 	for _, r := range s {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -26,6 +27,9 @@ type Work struct {
 // DefaultWork is OWASP's argon2id with the least memory but one: 19 MiB, two passes; 48 ms measured on one core.
 var DefaultWork = Work{MemoryKiB: 19456, Passes: 2}
 
+// maxWork is the most that a hash in the database may cost: a damaged one must not take the server's memory.
+var maxWork = Work{MemoryKiB: 1 << 20, Passes: 64}
+
 const (
 	saltBytes = 16
 	hashBytes = 32
@@ -36,6 +40,9 @@ const (
 type hasher struct {
 	work Work
 	slot chan struct{}
+
+	waiting, done, refused atomic.Int64
+
 	tidy *time.Timer // gives 19 MiB a hash back to the system, when nobody has asked for one for tidyAfter
 }
 
@@ -54,12 +61,15 @@ func (h *hasher) start(w Work) {
 func (h *hasher) enter(ctx context.Context) error {
 	t := time.NewTimer(maxWait)
 	defer t.Stop()
+	h.waiting.Add(1)
+	defer h.waiting.Add(-1)
 	select {
 	case h.slot <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-t.C:
+		h.refused.Add(1)
 		r := refuse(http.StatusServiceUnavailable, signal.ErrTooMany, "The server is busy. Please try again in a moment.")
 		r.RetryAfter = maxWait
 		return r
@@ -71,6 +81,7 @@ func (h *hasher) sum(ctx context.Context, password string, salt []byte, w Work, 
 		return nil, err
 	}
 	defer func() {
+		h.done.Add(1)
 		<-h.slot
 		h.tidy.Reset(tidyAfter)
 	}()
@@ -111,10 +122,25 @@ func parsePHC(s string) (w Work, salt, sum []byte, ok bool) {
 		return w, nil, nil, false
 	}
 	var lanes int
-	if n, err := fmt.Sscanf(part[3], "m=%d,t=%d,p=%d", &w.MemoryKiB, &w.Passes, &lanes); n != 3 || err != nil || lanes != 1 || w.Passes == 0 {
+	n, err := fmt.Sscanf(part[3], "m=%d,t=%d,p=%d", &w.MemoryKiB, &w.Passes, &lanes)
+	if n != 3 || err != nil || lanes != 1 || w.Passes == 0 || w.Passes > maxWork.Passes || w.MemoryKiB > maxWork.MemoryKiB {
 		return w, nil, nil, false
 	}
 	salt, err1 := base64.RawStdEncoding.DecodeString(part[4])
 	sum, err2 := base64.RawStdEncoding.DecodeString(part[5])
 	return w, salt, sum, err1 == nil && err2 == nil && len(sum) >= 16 && len(sum) <= 64
+}
+
+// Hashing is what the hashing of passwords costs a server at the moment.
+type Hashing struct {
+	Running int // at most one a core
+	Waiting int // for a core
+	Done    int64
+	Refused int64 // waited too long and were told to come back
+}
+
+// Hashing says how busy it is.
+func (a *Accounts) Hashing() Hashing {
+	h := &a.hash
+	return Hashing{Running: len(h.slot), Waiting: int(h.waiting.Load()), Done: h.done.Load(), Refused: h.refused.Load()}
 }

@@ -29,6 +29,7 @@ type call struct {
 	answer         signal.Accept         // what the callee said
 	merged         string                // the id of the invite that met this call (glare)
 	offered        bool                  // the caller has sent an offer
+	candidates     map[*device]int       // that a device has sent since its last description
 	paths          map[*device]signal.Path
 	due            time.Time // when the clock may end it; zero: not at all
 	left           time.Time // restored, and neither device has come back: when the earlier run was last alive
@@ -140,6 +141,7 @@ func (c *core) end(k *call, r signal.EndReason, by *person, with *device) {
 	}
 	c.relay.EndCall(k.ID)
 	c.save(k)
+	c.meter.CallEnded(k.Record)
 	c.tellEnded(k, k.from, r, by)
 	if !rang {
 		c.tellEnded(k, k.to, r, by)

@@ -14,6 +14,7 @@ type core struct {
 	Config
 	journal Journal
 	relay   Relay
+	meter   Meter
 	log     *slog.Logger
 	post    func(func(*core)) // makes an event of what another goroutine has to say
 
@@ -71,7 +72,7 @@ func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*c
 		r = noRelay{}
 	}
 	return &core{
-		Config: cfg, journal: j, relay: r, log: log, post: post,
+		Config: cfg, journal: j, relay: r, meter: noMeter{}, log: log, post: post,
 		people: map[string]*person{}, devices: map[Conn]*device{}, calls: map[string]*call{},
 	}
 }
@@ -274,6 +275,7 @@ func (c *core) request(conn Conn, e signal.Envelope) {
 		err = problem(signal.ErrUnknownMethod, "This server does not know the method.")
 	}
 	if err != nil {
+		c.meter.Refused(refusal(err))
 		answer(conn, Refuse(e, err))
 	}
 }

@@ -63,9 +63,16 @@ func (c *core) description(d *device, e signal.Envelope) error {
 			c.allow(k, at)
 		}
 	}
+	delete(k.candidates, d)
 	k.offered = k.offered || e.Method == signal.MessageOffer && d == k.from
 	return c.forward(d, to, e, code, s)
 }
+
+// maxCandidates is how many a device may send after each of its descriptions: a machine with many networks has some
+// dozens, and the other side has to try each of them with each of its own.
+const maxCandidates = 256
+
+var errCandidates = problem(signal.ErrTooMany, "So many candidates are not needed to connect.")
 
 func (c *core) candidate(d *device, e signal.Envelope) error {
 	i, err := signal.Decode[signal.Candidate](e)
@@ -83,6 +90,13 @@ func (c *core) candidate(d *device, e signal.Envelope) error {
 		}
 		return c.forward(d, to, e, signal.CodeCandidate, i)
 	}
+	if k.candidates[d] >= maxCandidates {
+		return errCandidates
+	}
+	if k.candidates == nil {
+		k.candidates = make(map[*device]int)
+	}
+	k.candidates[d]++
 	if at, ok := strings.CutPrefix(strings.TrimPrefix(i.Candidate, "a="), "candidate:"); ok {
 		c.allow(k, at)
 	}

@@ -117,6 +117,7 @@ type Hub struct {
 	Alive   time.Time     // when that run was last known to be alive
 	Journal Journal
 	Relay   Relay // nil: none
+	Meter   Meter // nil: nobody counts
 	Logger  *slog.Logger
 
 	mail chan func(*core)
@@ -128,6 +129,9 @@ type Hub struct {
 func (h *Hub) Start() error {
 	h.mail, h.done = make(chan func(*core), mailbox), make(chan struct{})
 	c := newCore(h.Config, h.Journal, h.Relay, h.Logger, h.post)
+	if h.Meter != nil {
+		c.meter = h.Meter
+	}
 	c.now = time.Now()
 	for _, u := range h.Users {
 		c.addUser(u)

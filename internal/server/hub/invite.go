@@ -17,7 +17,7 @@ func (c *core) invite(d *device, e signal.Envelope) error {
 	if err != nil {
 		return err
 	}
-	if err := signal.CheckID("callId", e.CallID); err != nil {
+	if err := signal.CheckCallID(e.CallID); err != nil {
 		return problem(signal.ErrBadRequest, err.Error())
 	}
 	caller, callee := d.person, c.people[e.ToID]

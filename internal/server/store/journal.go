@@ -29,6 +29,7 @@ type Journal struct {
 	mu     sync.Mutex
 	next   batch
 	closed bool
+	failed bool // the last batch kept its calls
 	wake   chan struct{}
 	done   chan struct{}
 }
@@ -119,6 +120,20 @@ func (j *Journal) Sync(ctx context.Context) error {
 	}
 }
 
+// Failing says whether calls and chat cannot be written at the moment, because the disk is full or gone.
+func (j *Journal) Failing() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failed
+}
+
+// Waiting is how many calls and lines of chat are queued.
+func (j *Journal) Waiting() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.next.order) + len(j.next.chat)
+}
+
 func (j *Journal) poke() {
 	select {
 	case j.wake <- struct{}{}:
@@ -131,7 +146,6 @@ func (j *Journal) run() {
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
 	retry := time.NewTimer(0)
-	failed := false                   // the last batch kept its calls
 	running := make(map[callKey]bool) // calls without an end
 	for {
 		select {
@@ -140,7 +154,7 @@ func (j *Journal) run() {
 		case <-retry.C:
 		}
 		j.mu.Lock()
-		b, closed := j.next, j.closed
+		b, closed, failed := j.next, j.closed, j.failed
 		j.next = batch{}
 		j.mu.Unlock()
 		for _, k := range b.order {
@@ -160,6 +174,9 @@ func (j *Journal) run() {
 			j.Logger.Info("calls and chat can be written again")
 		}
 		failed = err != nil
+		j.mu.Lock()
+		j.failed = failed
+		j.mu.Unlock()
 		if closed {
 			if n := len(b.order); failed && n > 0 {
 				j.Logger.Error("call records lost", "calls", n)
