@@ -68,8 +68,8 @@ tools-test: $(TOOLS)/pebble-$(PEBBLE_VERSION)
 $(TOOLS)/pebble-$(PEBBLE_VERSION):
 	CGO_ENABLED=0 go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION) && touch $@
 
-fuzz: ## each fuzz target for 30 s
-	@scripts/fuzz.sh 30s
+fuzz: ## each fuzz target for 30 s (FUZZ=name: only those of that folder or name)
+	@scripts/fuzz.sh 30s $(FUZZ)
 
 clean: ## remove what was built; ./data stays
 	rm -rf bin demo bench callbench .tools

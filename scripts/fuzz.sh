@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a while (30s unless said). New failures are written under testdata/fuzz by go itself.
+# Runs every fuzz target for a while (30s unless said), or only those whose folder or name matches the second argument. All
+# are run, whatever is found; new failures are written under testdata/fuzz by go itself, to be committed with their mending.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for_each=${1:-30s}
-grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r dir; do
-	grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$dir"/*_test.go | sed 's/^func //' | while read -r target; do
-		echo "== $dir $target"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$for_each" "./$dir"
-	done
-done
+only=${2:-.}
+failed=()
+while read -r dir target; do
+	echo "== $dir $target"
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$for_each" "./$dir" </dev/null || failed+=("$dir $target")
+done < <(grep -rnE '^func Fuzz' --include='*_test.go' internal |
+	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | sort -u | grep -E -- "$only")
+if ((${#failed[@]})); then
+	printf 'failed: %s\n' "${failed[@]}"
+	exit 1
+fi

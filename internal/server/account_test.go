@@ -2,32 +2,12 @@ package server_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 
-	"visavis.example/internal/server"
-	"visavis.example/internal/server/accounts"
 	"visavis.example/internal/signal"
 )
-
-func TestWrongPasswordAndUnknownName(t *testing.T) {
-	s := open(t)
-	s.guest("alice")
-	known := s.send("POST", "/api/login", `{"name":"alice","password":"not this one"}`)
-	unknown := s.send("POST", "/api/login", `{"name":"nobody","password":"not this one"}`)
-	odd := s.send("POST", "/api/login", `{"name":"' OR 1=1--","password":"' OR 1=1--"}`)
-	for name, a := range map[string]answer{"known": known, "unknown": unknown, "odd": odd} {
-		if a.status != http.StatusUnauthorized || a.failure().Error != signal.ErrWrongPassword || string(a.body) != string(known.body) {
-			t.Errorf("%s name: %d %s", name, a.status, a.body)
-		}
-	}
-	if a := s.send("POST", "/api/login", `{"name":"ALICE","password":"`+password+`"}`); a.status != http.StatusOK {
-		t.Errorf("right password: %d %s", a.status, a.body)
-	}
-}
 
 func TestBadRegistrations(t *testing.T) {
 	s := open(t)
@@ -100,6 +80,7 @@ func TestCookies(t *testing.T) {
 	if again.header.Get("Set-Cookie") == raw {
 		t.Error("a second login gives the same session")
 	}
+	cookie = cookieIn(t, again)
 	// Other sites' pages cannot act with it.
 	for _, h := range [][2]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "null"}} {
 		if a := s.send("POST", "/api/logout", "", "Cookie", cookie, h[0], h[1]); a.status != http.StatusForbidden || a.failure().Error == "" {
@@ -122,7 +103,7 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-func TestSocketsOfOtherSites(t *testing.T) {
+func TestAttackCrossSiteWebSocketHijacking(t *testing.T) {
 	s := open(t)
 	g := s.guest("alice")
 	a := s.send("POST", "/api/login", `{"name":"alice","password":"`+password+`","cookie":true}`)
@@ -155,76 +136,5 @@ func TestSocketsOfOtherSites(t *testing.T) {
 		if status != c.want {
 			t.Errorf("%s: %d, %v; want %d", c.what, status, err, c.want)
 		}
-	}
-}
-
-func TestLogoutEndsTheSocketsOfThatSession(t *testing.T) {
-	s := open(t)
-	a, b := s.guest("alice"), s.guest("bob")
-	alice, bob := a.phone("a"), b.phone("b")
-	call := talk(alice, bob, b.user)
-	other := &guest{site: s, user: a.user}
-	in := s.send("POST", "/api/login", `{"name":"alice","password":"`+password+`"}`)
-	var signed signal.SignedIn
-	if err := json.Unmarshal(in.body, &signed); err != nil {
-		t.Fatal(err)
-	}
-	other.token = signed.Token
-	second := other.phone("second")
-	if out := s.send("POST", "/api/logout", "", "Authorization", "Bearer "+a.token); out.status != http.StatusNoContent {
-		t.Fatalf("logout: %d %s", out.status, out.body)
-	}
-	if code := alice.closed(); code != 1008 {
-		t.Errorf("the socket was closed with %d, want 1008", code)
-	}
-	if end := bob.ended(call, signal.EndHangup); end.ByID != a.user.ID {
-		t.Errorf("the call was ended by %q", end.ByID)
-	}
-	second.must(signal.UserList, "", "", nil)
-	if _, status, err := s.dial(http.Header{"Authorization": {"Bearer " + a.token}}, signal.Subprotocol); err == nil || status != 401 {
-		t.Errorf("a new socket of the session: %v", err)
-	}
-}
-
-func TestGuessersAreToldToWait(t *testing.T) {
-	s := open(t, func(c *server.Config) { c.Limits.Accounts = accounts.Limits{} })
-	s.guest("alice")
-	limited := 0
-	for i := range 30 {
-		// What a proxy would say about the address is not believed.
-		a := s.send("POST", "/api/login", `{"name":"alice","password":"wrong one"}`, "X-Forwarded-For", fmt.Sprint("192.0.2.", i))
-		if a.status != http.StatusTooManyRequests {
-			continue
-		}
-		limited++
-		if n, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || n < 1 || n > 60 || a.failure().Error != signal.ErrTooMany {
-			t.Fatalf("Retry-After %q, %s", a.header.Get("Retry-After"), a.body)
-		}
-	}
-	if limited < 22 {
-		t.Fatalf("%d of 30 guesses were refused", limited)
-	}
-}
-
-func TestSecretsAreNotLogged(t *testing.T) {
-	s := open(t, func(c *server.Config) { c.TURNListen = "127.0.0.1:0" })
-	a, b := s.guest("alice"), s.guest("bob")
-	s.send("POST", "/api/login", `{"name":"alice","password":"my wrong secret"}`)
-	alice, bob := a.phone("a"), b.phone("b")
-	call := talk(alice, bob, b.user)
-	alice.must(signal.MessageOffer, "", call, signal.SDP{SDP: "v=0\r\na=ice-pwd:sdpsecret\r\n"})
-	alice.must(signal.MessageCandidate, "", call, signal.Candidate{Candidate: "candidate:1 1 udp 1 203.0.113.77 9 typ host"})
-	alice.must(signal.MessageSendTo, b.user.ID, "", signal.Text{Text: "between us"})
-	alice.must(signal.CallHangup, "", call, signal.Hangup{})
-	bob.ended(call, signal.EndHangup)
-	s.close()
-	log := s.log.String()
-	for _, secret := range []string{a.token, a.token[4:], password, "wrong secret", "sdpsecret", "203.0.113.77", "between us"} {
-		if strings.Contains(log, secret) {
-			t.Errorf("%q is in the log:\n%s", secret, log)
-		}
-	}
-	if !strings.Contains(log, "call ended") {
-		t.Errorf("nothing is in the log:\n%s", log)
 	}
 }

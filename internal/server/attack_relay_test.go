@@ -19,8 +19,10 @@ func TestAttackRelayAfterTheCall(t *testing.T) {
 	alice, bob := s.guest("alice"), s.guest("bob")
 	a, b := alice.phone(signal.NewID()), bob.phone(signal.NewID())
 	for name, end := range map[string]func(call string){
-		"hang-up":    func(call string) { a.must(signal.CallHangup, "", call, signal.Hangup{}) },
-		"no network": func(call string) { b.must(signal.CallHangup, "", call, signal.Hangup{Reason: signal.EndConnectionFailed}) },
+		"hang-up": func(call string) { a.must(signal.CallHangup, "", call, signal.Hangup{}) },
+		"no network": func(call string) {
+			b.must(signal.CallHangup, "", call, signal.Hangup{Reason: signal.EndConnectionFailed})
+		},
 	} {
 		call := invite(a, bob.user, b)
 		accepted := decode[signal.Accepted](t, b.must(signal.CallAccept, "", call, signal.Accept{Video: true}))

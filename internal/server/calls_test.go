@@ -206,31 +206,6 @@ func TestBothDialAtTheSameInstant(t *testing.T) {
 	}
 }
 
-func TestForgedAndForeignMessages(t *testing.T) {
-	s := open(t)
-	a, b, m := s.guest("alice"), s.guest("bob"), s.guest("mallory")
-	alice, bob, mallory := a.phone("a"), b.phone("b"), m.phone("m")
-	call := talk(alice, bob, b.user)
-	alice.write(signal.Envelope{Method: signal.MessageOffer, CallID: call, FromID: m.user.ID, ToID: m.user.ID, Data: signal.Encode(signal.SDP{SDP: "v=0 of alice"})})
-	if e := bob.push(signal.CodeOffer, call); e.FromID != a.user.ID || e.ToID != b.user.ID {
-		t.Fatalf("bob hears of an offer from %q to %q, want alice to bob", e.FromID, e.ToID)
-	}
-	for method, data := range map[signal.Method]any{
-		signal.MessageOffer: signal.SDP{SDP: "v=0"}, signal.MessageAnswer: signal.SDP{SDP: "v=0"}, signal.MessageCandidate: signal.Candidate{},
-		signal.CallHangup: signal.Hangup{}, signal.CallCancel: nil, signal.CallAccept: signal.Accept{}, signal.CallReject: signal.Reject{},
-		signal.CallRinging: nil, signal.CallMedia: signal.Media{}, signal.CallReport: signal.Report{},
-	} {
-		mallory.refused(signal.ErrNotInCall, method, b.user.ID, call, data)
-		mallory.refused(signal.ErrNotInCall, method, b.user.ID, signal.NewID(), data)
-	}
-	mallory.write(signal.Envelope{Method: signal.MessageSendTo, FromID: a.user.ID, ToID: b.user.ID, Data: signal.Encode(signal.Text{Text: "it is me"})})
-	if e := bob.push(signal.CodeChat, ""); e.FromID != m.user.ID || decode[signal.ChatMessage](t, e).FromName != "mallory" {
-		t.Fatalf("bob hears %+v", e)
-	}
-	bob.must(signal.CallHangup, "", call, signal.Hangup{})
-	alice.ended(call, signal.EndHangup)
-}
-
 func TestEchoAnswers(t *testing.T) {
 	s := open(t, func(c *server.Config) {
 		c.TURNListen, c.EchoRingFor = "127.0.0.1:0", 10*time.Millisecond

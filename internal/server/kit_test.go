@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -41,6 +42,8 @@ type site struct {
 	tls  *tls.Config
 	log  *journal
 	base string // the address by which it is reached; empty: the server's own URL
+
+	dialer *net.Dialer // of sockets; nil: any address of this machine's
 }
 
 // url is where the site is reached.
@@ -229,6 +232,9 @@ func (s *site) wsURL() string { return "ws" + strings.TrimPrefix(s.url(), "http"
 // dial opens a socket, or gives the HTTP status with which it was refused (0: no answer).
 func (s *site) dial(h http.Header, protocols ...string) (conn *websocket.Conn, status int, err error) {
 	d := websocket.Dialer{TLSClientConfig: s.tls, HandshakeTimeout: patience, Subprotocols: protocols}
+	if s.dialer != nil {
+		d.NetDialContext = s.dialer.DialContext
+	}
 	conn, res, err := d.DialContext(s.t.Context(), s.wsURL(), h)
 	if res != nil {
 		_ = res.Body.Close()

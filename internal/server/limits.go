@@ -82,7 +82,7 @@ func (l *Limits) List() []Limit {
 			"connections that have not said yet what they want; of more the longest silent is closed"),
 		wait("header-wait", &l.HeaderWait, 5*time.Second, time.Second, time.Minute,
 			"for a TLS handshake, and for the headers of a request"),
-		wait("body-wait", &l.BodyWait, 15*time.Second, time.Second, 10*time.Minute, "for a whole request"),
+		wait("body-wait", &l.BodyWait, 10*time.Second, time.Second, 10*time.Minute, "for a whole request"),
 		wait("reply-wait", &l.ReplyWait, 30*time.Second, time.Second, 10*time.Minute, "for a reply to be taken"),
 		wait("idle-wait", &l.IdleWait, time.Minute, time.Second, time.Hour, "between two requests on one connection"),
 		size("header-size", &l.HeaderBytes, 16*kilobyte, 4*kilobyte, megabyte, "of all headers of a request"),

@@ -346,3 +346,19 @@ func TestNetworks(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackCommonPasswords tries to register with each of the passwords that guessers try first (OWASP ASVS 5.0, 6.2.4).
+func TestAttackCommonPasswords(t *testing.T) {
+	tried := 0
+	for p := range common {
+		for _, typed := range []string{p, strings.ToUpper(p), strings.ToUpper(p[:1]) + p[1:]} {
+			if _, err := checkPassword(typed, "anna"); code(err) != signal.ErrBadPassword {
+				t.Fatalf("%q: %v, want bad_password", typed, err)
+			}
+		}
+		tried++
+	}
+	if tried < 3000 {
+		t.Fatalf("only %d passwords are known as common", tried)
+	}
+}

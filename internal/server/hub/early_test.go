@@ -92,7 +92,7 @@ func TestAnEarlyConnectionThatWasNotKept(t *testing.T) {
 }
 
 // Nobody's address passes before accept, and nobody but the two ends of an early connection may speak.
-func TestEarlyConnectionsTellNoAddress(t *testing.T) {
+func TestAttackCandidatePrivacy(t *testing.T) {
 	w := newWorld(t, "alice", "bob", "carol")
 	a, b, silent, c := w.connect("alice", "a"), w.connect("bob", "b1"), w.connect("bob", "b2"), w.connect("carol", "c")
 	a.must(signal.CallInvite, "bob", id(1), signal.Invite{Early: true})

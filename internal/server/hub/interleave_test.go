@@ -164,7 +164,7 @@ func (g *game) check() {
 	}
 }
 
-func TestTenThousandInterleavings(t *testing.T) {
+func TestAttackInterleavings(t *testing.T) {
 	accepted, glare := 0, 0
 	for seed := range uint64(10_000) {
 		g := newGame(t, seed)
