@@ -230,8 +230,8 @@ func TestAttackFloodBesideOthers(t *testing.T) {
 	s.must(err)
 	var p99 time.Duration
 	ended, sent := 0, 0
-	for range 3 {
-		ctx, cancel := context.WithTimeout(s.ctx, 3*time.Second)
+	for range 5 { // a machine that is busy with other things gets several tries
+		ctx, cancel := context.WithTimeout(s.ctx, 2*time.Second)
 		var w waits
 		var all sync.WaitGroup
 		for _, d := range others {
