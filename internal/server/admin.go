@@ -82,8 +82,17 @@ func (l live) Online(ctx context.Context, ids []string) (map[string]bool, error)
 // Settle implements admin.Live.
 func (l live) Settle(ctx context.Context) { l.s.sync(ctx) }
 
-// Site implements admin.Live.
-func (l live) Site() string { return l.s.URL() }
+// Site implements admin.Live: by a domain or an address that others can reach, as far as this server knows any. Behind a
+// proxy it does not.
+func (l live) Site() string {
+	switch others := l.s.OtherURLs(); {
+	case l.s.HTTP:
+		return ""
+	case len(others) > 0:
+		return others[0]
+	}
+	return l.s.URL()
+}
 
 var _ admin.Live = live{}
 

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"visavis.example/internal/server/accounts"
@@ -46,6 +47,9 @@ func Listen(dir string) (net.Listener, error) {
 			return nil, fmt.Errorf("admin socket: %w", err)
 		}
 		l = inTemp{l, short}
+	}
+	if runtime.GOOS == "windows" {
+		return l, nil // who may use it is who may use the folder
 	}
 	if err := os.Chmod(path, 0o600); err != nil { // the folder is 0700 already
 		_ = l.Close()
