@@ -67,8 +67,12 @@ func TestOperatorOnARunningServer(t *testing.T) {
 	anna.do(204, "PUT", "/api/me/dnd", signal.DND{})
 	call := talk(b, a, anna.user)
 	anna.do(204, "PUT", "/api/me/dnd", signal.DND{On: true})
+	silent := anna.raw() // has not said yet which device it is
 	start := time.Now()
 	s.operate(admin.Request{Command: admin.UserDisable, Name: "anna"})
+	if code := silent.closed(); code != 1008 || time.Since(start) > time.Second {
+		t.Errorf("her other socket closed with %d after %v", code, time.Since(start))
+	}
 	if code := a.closed(); code != 1008 || time.Since(start) > time.Second {
 		t.Errorf("her socket closed with %d after %v", code, time.Since(start))
 	}

@@ -175,7 +175,7 @@ func TestSocketOfAKilledServer(t *testing.T) {
 	if _, err := Dial(t.Context(), filepath.Join(d.Dir, SocketName)); err == nil {
 		t.Error("a file is a server")
 	}
-	r := remote(t, d)
+	remote(t, d)
 	h := &handler{log: slog.New(slog.DiscardHandler)}
 	l, err := Listen(t.TempDir())
 	if err != nil {
@@ -191,7 +191,8 @@ func TestSocketOfAKilledServer(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = srv.Serve(l) }()
 	defer func() { _ = srv.Close(); <-ended }()
-	if r, err = Dial(t.Context(), l.Addr().String()); err != nil {
+	r, err := Dial(t.Context(), l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -293,9 +295,21 @@ func TestDamagedBackupsTouchNothing(t *testing.T) {
 			files[name] = nil
 		})
 	}
+	// Well packed, but what is in it is no use.
+	forged := func(db []byte) []byte {
+		return rewrite(t, saved, func(m *Manifest, files map[string][]byte) {
+			sum := sha256.Sum256(db)
+			files[Database], m.Files[0].Size, m.Files[0].SHA256 = db, int64(len(db)), hex.EncodeToString(sum[:])
+		})
+	}
+	whole, err := os.ReadFile(filepath.Join(dir, Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := whole[:len(whole)/2]
 	for what, c := range map[string]struct {
 		b    []byte
-		want error
+		want error // nil: *store.Damaged
 	}{
 		"nothing":         {nil, ErrDamaged},
 		"something else":  {[]byte("PK\x03\x04 this is no backup"), ErrDamaged},
@@ -314,6 +328,9 @@ func TestDamagedBackupsTouchNothing(t *testing.T) {
 		"another file": {rewrite(t, saved, func(_ *Manifest, files map[string][]byte) {
 			files["tls/key.pem"] = []byte("b key")
 		}), ErrDamaged},
+		"no database in it": {forged([]byte("SQLite format 3\x00 or is it")), nil},
+		"an empty one":      {forged(nil), nil},
+		"half a database":   {forged(half), nil},
 		"no database": {rewrite(t, saved, func(m *Manifest, files map[string][]byte) {
 			delete(files, Database)
 			m.Files = m.Files[1:]
@@ -323,7 +340,8 @@ func TestDamagedBackupsTouchNothing(t *testing.T) {
 		}), ErrDamaged},
 	} {
 		_, _, err := Restore(t.Context(), bytes.NewReader(c.b), dir, noon)
-		if !errors.Is(err, c.want) {
+		var damaged *store.Damaged
+		if c.want == nil && !errors.As(err, &damaged) || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if got := names(t, dir); !slices.Equal(got, before) {

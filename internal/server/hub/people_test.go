@@ -83,6 +83,9 @@ func TestBlockedNoticesNothing(t *testing.T) {
 	other.must(signal.MessageSendToAll, "", "", signal.Text{Text: "good morning"})
 	owner.quiet()
 	w.c.setQuiet(Quiet{UserID: "owner"}, true)
+	if u, _ := other.sees("owner"); u.DND {
+		t.Error("other sees that the owner does not want to be disturbed")
+	}
 	w.c.setQuiet(Quiet{UserID: "owner"}, false)
 	w.c.disconnect(owner, Left)
 	owner = owner.back()
