@@ -93,3 +93,68 @@ func (l *Link) listen(t *testing.T, h Host) net.PacketConn {
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
+
+// TestSecondInterface: a host that loses one of its two interfaces reaches others by the other one.
+func TestSecondInterface(t *testing.T) {
+	if err := Possible(); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	program, err := Build(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Start(ctx, Config{Program: program, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	b := l.listen(t, B)
+	buf := make([]byte, 100)
+	from := func() string { // says hello from A by whatever way there is, and back
+		t.Helper()
+		c, err := l.Dial(A, "udp4", b.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		_ = b.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_, at, err := b.ReadFrom(buf)
+		if err == nil {
+			_, err = b.WriteTo([]byte("and back"), at)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if err == nil {
+			_, err = c.Read(buf)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		host, _, _ := net.SplitHostPort(at.String())
+		return host
+	}
+	if got := from(); got != "10.77.0.1" {
+		t.Errorf("at first it is at %s", got)
+	}
+	for _, change := range []struct {
+		n  int
+		up bool
+	}{{1, true}, {0, false}} {
+		if err := l.Interface(A, change.n, change.up); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := from(); got != "10.77.1.1" {
+		t.Errorf("with the other interface it is at %s", got)
+	}
+	if err := l.Interface(A, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := from(); got != "10.77.0.1" {
+		t.Errorf("in the end it is at %s", got)
+	}
+}

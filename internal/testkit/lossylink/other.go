@@ -11,3 +11,6 @@ func Possible() error { return errLinux }
 
 // In runs f on a thread of h's namespace.
 func (l *Link) In(Host, func() error) error { return errLinux }
+
+// Interface brings a network interface of h up or down.
+func (l *Link) Interface(Host, int, bool) error { return errLinux }

@@ -93,9 +93,11 @@ func (j *Joint) say(fields map[string]any) {
 var errQuit = errors.New("quit")
 
 func (j *Joint) loop(ctx context.Context) error {
-	poll := make([]unix.PollFd, hosts, hosts+1)
-	for h, d := range j.devices {
-		poll[h] = unix.PollFd{Fd: int32(d.tun), Events: unix.POLLIN}
+	poll := make([]unix.PollFd, 0, devices+1)
+	for _, d := range j.devices {
+		for _, tun := range d.tun {
+			poll = append(poll, unix.PollFd{Fd: int32(tun), Events: unix.POLLIN})
+		}
 	}
 	if j.Commands != nil {
 		poll = append(poll, unix.PollFd{Fd: int32(j.Commands.Fd()), Events: unix.POLLIN})
@@ -115,12 +117,12 @@ func (j *Joint) loop(ctx context.Context) error {
 		if int(n) <= 0 {
 			continue
 		}
-		for h := range j.devices {
-			if poll[h].Revents != 0 {
-				j.take(Host(h))
+		for i := range devices {
+			if poll[i].Revents != 0 {
+				j.take(Host(i/interfaces), int(poll[i].Fd))
 			}
 		}
-		if len(poll) > hosts && poll[hosts].Revents != 0 {
+		if len(poll) > devices && poll[devices].Revents != 0 {
 			if err := j.command(); errors.Is(err, errQuit) {
 				return nil
 			} else if err != nil {
@@ -132,10 +134,10 @@ func (j *Joint) loop(ctx context.Context) error {
 }
 
 // take reads what the programs of h have sent, at most so much that the others are not kept waiting.
-func (j *Joint) take(h Host) {
+func (j *Joint) take(h Host, tun int) {
 	now := clock()
 	for range 64 {
-		n, err := unix.Read(j.devices[h].tun, j.buffer[:])
+		n, err := unix.Read(tun, j.buffer[:])
 		if err != nil || n <= 0 {
 			return
 		}
@@ -147,13 +149,17 @@ func (j *Joint) take(h Host) {
 
 // destination is false for all but IPv4 packets (RFC 791) to one of the hosts: multicast and the like.
 func destination(p []byte) (Host, bool) {
-	if len(p) < 20 || p[0]>>4 != 4 || !bytes.Equal(p[16:19], []byte{10, 77, 0}) || p[19] < 1 || p[19] > hosts {
+	if len(p) < 20 || p[0]>>4 != 4 || !bytes.Equal(p[16:18], []byte{10, 77}) || p[18] >= interfaces || p[19] < 1 || p[19] > hosts {
 		return 0, false
 	}
 	return Host(p[19] - 1), true
 }
 
-func (j *Joint) deliver(to Host, data []byte) { _, _ = unix.Write(j.devices[to].tun, data) }
+// deliver fails for a device that is down, as it should.
+func (j *Joint) deliver(to Host, data []byte) { _, _ = unix.Write(j.devices[to].tun[data[18]], data) }
+
+// devices is how many there are in all, two of each host.
+const devices = hosts * interfaces
 
 func (j *Joint) changed(c Change) {
 	j.say(map[string]any{"event": "change", "lines": c.Lines, "spec": c.Spec})
