@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,11 +117,11 @@ func relayOnce(name string, load relayLoad, o relayOptions) (run relayRun, err e
 	if err != nil {
 		return run, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
 	run, err = loadRelay(s, load, o)
 	if err != nil {
-		return run, err
+		return run, s.failed(err)
 	}
+	defer s.stop()
 	use, err := testkit.Usage(s.cmd.Process.Pid)
 	run.rssMiB = use.RSSMiB
 	return run, err
@@ -129,6 +130,7 @@ func relayOnce(name string, load relayLoad, o relayOptions) (run relayRun, err e
 // relayProcess is a running relay in a namespace of its own.
 type relayProcess struct {
 	cmd            *exec.Cmd
+	errors         bytes.Buffer // what it says on standard error; to be read when it has ended
 	in             io.Closer
 	folder         string
 	user, password string
@@ -146,7 +148,7 @@ func startRelay(name string) (*relayProcess, error) {
 		s.cmd = exec.Command("sh", append([]string{"-c", `read go && exec turnserver "$@"`, "sh"}, coturnFlags(folder)...)...)
 	}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	s.cmd.Stderr = os.Stderr
+	s.cmd.Stderr = &s.errors
 	in, err := s.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -160,15 +162,15 @@ func startRelay(name string) (*relayProcess, error) {
 		return nil, err
 	}
 	if err := join(s.cmd.Process.Pid); err != nil {
-		return nil, errors.Join(err, s.stop())
+		return nil, s.failed(err)
 	}
 	if _, err := io.WriteString(in, "go\n"); err != nil {
-		return nil, errors.Join(err, s.stop())
+		return nil, s.failed(err)
 	}
 	if name != coturn { // it says what to sign in with
 		line, err := bufio.NewReader(out).ReadString('\n')
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("the relay did not start: %w", err), s.stop())
+			return nil, s.failed(fmt.Errorf("the relay did not start: %w", err))
 		}
 		s.user, s.password, _ = strings.Cut(strings.TrimSpace(line), " ")
 	}
@@ -199,13 +201,18 @@ func command(name string, args ...string) error {
 }
 
 // stop ends the process, and with it its namespace and the veth.
-func (s *relayProcess) stop() error {
+func (s *relayProcess) stop() {
 	_ = s.in.Close()
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait() // it was killed
 	_ = os.RemoveAll(s.folder)
 	_ = ip("link", "del", "load") // unless it has gone by itself already
-	return nil
+}
+
+// failed ends a relay that does not work, and says what it said.
+func (s *relayProcess) failed(err error) error {
+	s.stop()
+	return fmt.Errorf("%w\n%s", err, s.errors.Bytes())
 }
 
 const coturnSecret = "bench"
