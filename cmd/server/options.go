@@ -104,6 +104,7 @@ func (o *options) relay(f *flag.FlagSet, c *server.Config) {
 	f.Func("turn-ports", "`MIN-MAX` of relayed ports, for a firewall; default: any", func(s string) error {
 		return parsePorts(s, &c.PortMin, &c.PortMax)
 	})
+	f.BoolVar(&c.TURNPortable, "turn-portable", false, "relay without the fast path that Linux has, for when that makes trouble")
 	f.BoolVar(&c.LAN, "lan", false, "the relay may reach private addresses (10/8, 192.168/16 …)")
 }
 

@@ -44,6 +44,8 @@ type Config struct {
 	PortMin    uint16     // of relayed ports; zero: any
 	PortMax    uint16
 
+	TURNPortable bool // relay without the fast path that Linux has
+
 	MetricsListen string // loopback HOST:PORT of Prometheus metrics and Go's profiles; empty or NoMetrics: none
 
 	PingEvery     time.Duration // sockets are pinged so often, and dead after twice that. DefaultPingEvery

@@ -259,7 +259,7 @@ func (s *Server) startRelay(ctx context.Context) error {
 	r := &relay.Server{
 		Secret: secret,
 		Listen: s.TURNListen, PublicIP: s.PublicIP, PublicIP6: s.PublicIP6, LAN: s.LAN, PortMin: s.PortMin, PortMax: s.PortMax,
-		Limits:  s.Limits.Relay,
+		Portable: s.TURNPortable, Limits: s.Limits.Relay,
 		OpenTCP: func(a string) (net.Listener, error) { return s.Sockets.Listen(ctx, a) },
 		OpenUDP: func(a string) (net.PacketConn, error) { return s.Sockets.ListenPacket(ctx, a) },
 		Logger:  s.Logger.With("part", "relay"),

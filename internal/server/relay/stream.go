@@ -33,7 +33,6 @@ type listener struct {
 
 // crowd is the TCP clients of all listeners together.
 type crowd struct {
-
 	mu      sync.Mutex
 	ended   bool
 	streams map[*stream]struct{}
