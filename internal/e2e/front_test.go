@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -59,6 +60,27 @@ func TestClientCallsChromiumInsideTLSOnly(t *testing.T) {
 	s := newScene(t, []string{"alice"})
 	bob := s.browserWith("bob", tlsOnly)
 	alice := s.start("alice", "call", "bob", "--duration", "6s", "--relay-only")
+	bob.click("accept")
+	bob.state("active")
+	bob.met(alice.id, alice.hz)
+	alice.ended(signal.EndHangup)
+	alice.exit(0)
+	alice.met(bob.id, bob.hz)
+	if r := s.record("alice"); r.Path != signal.PathRelay {
+		t.Errorf("the record says %+v", r)
+	}
+}
+
+// A server that has IPv6 only: people sign in, and meet through its relay, a client by TCP and a browser inside TLS.
+func TestCallOverIPv6Only(t *testing.T) {
+	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 on this machine: ", err)
+	} else {
+		_ = l.Close()
+	}
+	s := newScene(t, []string{"alice"}, "--listen", "[::1]:0", "--turn-listen", "[::1]:0")
+	bob := s.browserWith("bob", tlsOnly)
+	alice := s.start("alice", "call", "bob", "--duration", "5s", "--relay-only")
 	bob.click("accept")
 	bob.state("active")
 	bob.met(alice.id, alice.hz)

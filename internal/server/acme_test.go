@@ -286,6 +286,9 @@ func TestACMEWithARealAuthority(t *testing.T) {
 		t.Fatalf("the site: %v, %v", res, err)
 	}
 	_ = res.Body.Close()
+	if h := res.Header.Get("Strict-Transport-Security"); !strings.HasPrefix(h, "max-age=") {
+		t.Errorf("browsers are told %q", h)
+	}
 
 	// The authority is away when the certificate is to be renewed.
 	stop()

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,8 +40,14 @@ func urlOf(t *testing.T, s signal.ICEServer, begin, end string) string {
 	return ""
 }
 
-// allocate connects to an address and asks for a relayed one; conf nil: without TLS.
+// allocate connects to an address and asks for a relayed one on IPv4, as browsers do whichever way they have come; conf
+// nil: without TLS.
 func allocate(t *testing.T, at string, who signal.ICEServer, conf *tls.Config) (net.PacketConn, error) {
+	t.Helper()
+	return allocateOn(t, turn.RequestedAddressFamilyIPv4, at, who, conf)
+}
+
+func allocateOn(t *testing.T, family turn.RequestedAddressFamily, at string, who signal.ICEServer, conf *tls.Config) (net.PacketConn, error) {
 	t.Helper()
 	conn, err := net.Dial("tcp", at)
 	if err != nil {
@@ -51,7 +58,7 @@ func allocate(t *testing.T, at string, who signal.ICEServer, conf *tls.Config) (
 	}
 	c, err := turn.NewClient(&turn.ClientConfig{
 		TURNServerAddr: at, Conn: turn.NewSTUNConn(conn), Username: who.Username, Password: who.Credential,
-		RequestedAddressFamily: turn.RequestedAddressFamilyIPv4, // as browsers do, whichever way they have come
+		RequestedAddressFamily: family,
 	})
 	if err == nil {
 		err = c.Listen()
@@ -126,8 +133,8 @@ func TestOnePortForSiteAndRelay(t *testing.T) {
 		_ = r.Close()
 		t.Error("allocated with a wrong password")
 	}
-	if a := s.send("GET", "/healthz", ""); a.status != http.StatusOK {
-		t.Errorf("afterwards the site says %d", a.status)
+	if a := s.send("GET", "/healthz", ""); a.status != http.StatusOK || a.header.Get("Strict-Transport-Security") != "" {
+		t.Errorf("afterwards the site says %d %v", a.status, a.header)
 	}
 }
 
@@ -147,7 +154,10 @@ func TestBothFamilies(t *testing.T) {
 	} else {
 		_ = l.Close()
 	}
-	s := open(t, func(c *server.Config) { c.Listen, c.TURNListen = "[::]:0", "[::]:0" })
+	s := open(t, func(c *server.Config) {
+		c.Listen, c.TURNListen = "[::]:0", "[::]:0"
+		c.PublicIP, c.PublicIP6 = netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()
+	})
 	_, port, _ := net.SplitHostPort(s.srv.Addr().String())
 	_, turnPort, _ := net.SplitHostPort(s.srv.TURNAddr().String())
 	for n, host := range []string{"127.0.0.1", "::1"} {
@@ -163,8 +173,13 @@ func TestBothFamilies(t *testing.T) {
 		urlOf(t, servers, "turns:"+net.JoinHostPort(host, port), "?transport=tcp")
 		conf := s.tls.Clone()
 		conf.ServerName = host
-		if _, err := allocate(t, net.JoinHostPort(host, port), servers, conf); err != nil {
-			t.Errorf("by %s: %v", host, err)
+		for family, want := range map[turn.RequestedAddressFamily]string{
+			turn.RequestedAddressFamilyIPv4: "127.0.0.1:", turn.RequestedAddressFamilyIPv6: "[::1]:",
+		} {
+			r, err := allocateOn(t, family, net.JoinHostPort(host, port), servers, conf)
+			if err != nil || !strings.HasPrefix(r.LocalAddr().String(), want) {
+				t.Errorf("by %s, wanting %s: %v, %v", host, want, r, err)
+			}
 		}
 		from.must(signal.CallHangup, "", call, signal.Hangup{})
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,21 @@ func (s *Server) NamedURLs() []string {
 		urls[i] += "#fp=" + strings.ToLower(strings.ReplaceAll(s.Fingerprint(), ":", ""))
 	}
 	return urls
+}
+
+// strictly is for how long browsers remember to come by HTTPS only (RFC 6797), in seconds: half a year.
+const strictly = "max-age=15552000"
+
+// strict says so where an authority vouches for the site and will again. It would lock people out of a site whose
+// certificate they have to accept by hand.
+func (s *Server) strict(next http.Handler) http.Handler {
+	if len(s.ACME.Domains) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", strictly)
+		next.ServeHTTP(w, r)
+	})
 }
 
 var errNoCertificate = errors.New("no certificate has been issued yet")

@@ -45,7 +45,7 @@ func (s *Server) handler() (http.Handler, error) {
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.fail(w, refuse(http.StatusForbidden, signal.ErrUnauthorized, "Requests from other sites are not answered."))
 	}))
-	return cross.Handler(mux), nil
+	return s.strict(cross.Handler(mux)), nil
 }
 
 func (s *Server) newHTTPServer(h http.Handler) *http.Server {
