@@ -84,6 +84,8 @@ func live(s *site) (secrets []string) {
 			}
 		}
 	}
+	b.do(204, "POST", "/api/password", signal.NewPassword{Old: password, New: "a newer fine one"})
+	secrets = append(secrets, "a newer fine one")
 	if out := s.send("POST", "/api/logout", "", "Authorization", "Bearer "+a.token); out.status != http.StatusNoContent {
 		t.Fatalf("logout: %d", out.status)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"visavis.example/internal/server"
 	"visavis.example/internal/server/accounts"
+	"visavis.example/internal/server/admin"
 	"visavis.example/internal/signal"
 )
 
@@ -88,6 +89,23 @@ func TestAttackUsernameEnumerationByText(t *testing.T) {
 	}
 	if a := s.login("ALICE", password); a.status != http.StatusOK {
 		t.Errorf("the right password: %d %s", a.status, a.body)
+	}
+	// Where not everybody may sign up, signing up does not tell either.
+	for _, mode := range []signal.SignUpMode{signal.SignUpInvite, signal.SignUpClosed} {
+		dir := t.TempDir()
+		first := openConfig(t, config(dir))
+		first.guest("alice")
+		first.close()
+		c := config(dir)
+		c.SignUp = mode
+		s := openConfig(t, c)
+		for _, invite := range []string{"", "made up"} {
+			body := func(name string) string { return js(signal.Register{Name: name, Password: password, Invite: invite}) }
+			taken, free := s.send("POST", "/api/register", body("alice")), s.send("POST", "/api/register", body("nobody"))
+			if taken.status != http.StatusForbidden || taken.status != free.status || string(taken.body) != string(free.body) {
+				t.Errorf("%s, invite %q: %d %s for a name that is taken, %d %s for a free one", mode, invite, taken.status, taken.body, free.status, free.body)
+			}
+		}
 	}
 }
 
@@ -218,6 +236,28 @@ func TestAttackTokenAfterLogout(t *testing.T) {
 		t.Errorf("a new socket: %d", st)
 	}
 	second.must(signal.UserList, "", "", nil)
+}
+
+func TestAttackTokenAfterDisabling(t *testing.T) {
+	s := open(t)
+	a, b := s.guest("alice"), s.guest("bob")
+	alice, bob := a.phone("a"), b.phone("b")
+	call := talk(alice, bob, b.user)
+	start := time.Now()
+	s.operate(admin.Request{Command: admin.UserDisable, Name: "alice"})
+	if code := alice.closed(); code != 1008 || time.Since(start) > time.Second {
+		t.Errorf("the open socket was closed with %d after %v", code, time.Since(start))
+	}
+	bob.push(signal.CodeEnded, call)
+	if st := a.get("/api/me", nil); st != http.StatusUnauthorized {
+		t.Errorf("the token: %d", st)
+	}
+	if st := s.socketStatus("/ws", http.Header{"Authorization": {"Bearer " + a.token}}, signal.Subprotocol); st != http.StatusUnauthorized {
+		t.Errorf("a new socket: %d", st)
+	}
+	if r := s.login("alice", password); r.status < 400 || r.status >= 500 {
+		t.Errorf("signing in again: %d %s", r.status, r.body)
+	}
 }
 
 func TestAttackTokensFromTheDatabase(t *testing.T) {

@@ -52,6 +52,17 @@ func TestAttackSQLInjection(t *testing.T) {
 				t.Errorf("%s: %d %s", path, r.status, r.body)
 			}
 		}
+		at := url.PathEscape(evil)
+		for path, body := range map[string]any{
+			"PUT /api/blocks/" + at: nil, "DELETE /api/sessions/" + at: nil, "DELETE /api/invites/" + at: nil,
+			"POST /api/password": signal.NewPassword{Old: evil, New: "another fine one"}, "POST /api/invite/check": map[string]string{"invite": evil},
+			"DELETE /api/me": map[string]string{"password": evil}, "PUT /api/me/dnd": map[string]string{"until": evil},
+		} {
+			method, path, _ := strings.Cut(path, " ")
+			if r := s.send(method, path, js(body), "Authorization", "Bearer "+a.token); r.status < 400 || r.status >= 500 {
+				t.Errorf("%s %s: %d %s", method, path, r.status, r.body)
+			}
+		}
 		if st := s.send("GET", "/api/me", "", "Cookie", "__Host-visavis=vc1_"+url.QueryEscape(evil)).status; st != http.StatusUnauthorized {
 			t.Errorf("a session of %q: %d", evil, st)
 		}

@@ -48,7 +48,8 @@ func fuzzed(f *testing.F) (srv *server.Server, client *http.Client, token string
 // addresses of the API that take a body or a part of the address.
 var addresses = []string{
 	"POST /api/register", "POST /api/login", "POST /api/logout", "GET /api/me", "GET /api/info", "GET /api/calls?before=%s", "GET /api/calls?limit=%s",
-	"GET /api/calls/%s", "GET /%s", "GET /api/%s",
+	"GET /api/calls/%s", "GET /%s", "GET /api/%s", "POST /api/password", "POST /api/invites", "POST /api/invite/check", "PUT /api/me/dnd",
+	"PUT /api/blocks/%s", "DELETE /api/sessions/%s", "DELETE /api/invites/%s", "DELETE /api/me", "GET /api/export",
 }
 
 // FuzzHTTP sends any body, any part of an address and any authorization to every address of the API: each is answered,

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"visavis.example/internal/server/hub"
 	"visavis.example/internal/server/metrics"
+	"visavis.example/internal/server/relay"
 	"visavis.example/internal/signal"
 )
 
@@ -32,14 +35,16 @@ type meters struct {
 var errorCodes = []string{
 	signal.ErrBadRequest, signal.ErrUnknownMethod, signal.ErrNotConnected, signal.ErrNotFound, signal.ErrNotInCall, signal.ErrAlreadyInCall,
 	signal.ErrAlreadyAnswered, signal.ErrTooMany, signal.ErrUnauthorized, signal.ErrWrongPassword, signal.ErrNameTaken, signal.ErrBadName,
-	signal.ErrBadPassword, signal.ErrInternal,
+	signal.ErrBadPassword, signal.ErrInternal, signal.ErrForbidden, signal.ErrInviteNeeded, signal.ErrInviteInvalid, signal.ErrSignUpClosed,
+	signal.ErrBlocked, signal.ErrDisabled,
 }
 
 func newMeters() *meters {
 	m := &meters{}
 	m.callsEnded = m.Counters("visavis_calls_ended_total", "Calls that have ended, by reason.", "reason",
 		string(signal.EndHangup), string(signal.EndDeclined), string(signal.EndCancelled), string(signal.EndBusy), string(signal.EndNoAnswer),
-		string(signal.EndOffline), string(signal.EndPeerGone), string(signal.EndConnectionFailed), string(signal.EndServerStopped))
+		string(signal.EndOffline), string(signal.EndPeerGone), string(signal.EndConnectionFailed), string(signal.EndServerStopped),
+		string(signal.EndDoNotDisturb))
 	m.callPaths = m.Counters("visavis_calls_path_total", "Accepted calls that have ended, by the path that media took.", "path",
 		string(signal.PathDirect), string(signal.PathRelay), pathUnknown)
 	m.callSetup = m.Histogram("visavis_call_setup_seconds", "From accept to first picture or sound, as the slower device says.",
@@ -133,8 +138,36 @@ func (s *Server) watch() {
 		return 0
 	})
 	if s.relay != nil {
-		m.Gauge("visavis_relay_allocations", "TURN allocations.", func() float64 { return float64(s.relay.Allocations()) })
+		s.watchRelay()
 	}
+}
+
+// watchRelay shows what goes through the relay. Up is from its clients to their peers, down the other way; bytes are payload.
+func (s *Server) watchRelay() {
+	m, stats := s.meters, s.relay.Stats
+	m.Gauge("visavis_relay_allocations", "TURN allocations.", func() float64 { return float64(stats().Allocations) })
+	m.Gauge("visavis_relay_connections", "TCP connections to the relay.", func() float64 { return float64(stats().Streams) })
+	up, down := "up", "down"
+	m.CountersFunc("visavis_relay_bytes_total", "Payload relayed.", "way", []string{up, down}, func(way string) float64 {
+		if now := stats(); way == up {
+			return float64(now.UpBytes)
+		} else {
+			return float64(now.DownBytes)
+		}
+	})
+	m.CountersFunc("visavis_relay_packets_total", "Packets relayed.", "way", []string{up, down}, func(way string) float64 {
+		if now := stats(); way == up {
+			return float64(now.UpPackets)
+		} else {
+			return float64(now.DownPackets)
+		}
+	})
+	left := map[string]func(relay.Stats) uint64{
+		"refused": func(n relay.Stats) uint64 { return n.Refused }, "capped": func(n relay.Stats) uint64 { return n.Capped },
+		"dropped": func(n relay.Stats) uint64 { return n.Dropped }, "limited": func(n relay.Stats) uint64 { return n.Limited },
+	}
+	m.CountersFunc("visavis_relay_left_out_total", "Packets not relayed: refused for where they go, capped by the rate, dropped as senseless; and errors not sent (limited).",
+		"why", slices.Sorted(maps.Keys(left)), func(why string) float64 { return float64(left[why](stats())) })
 }
 
 // ready says whether somebody who comes now can sign in, call, and have kept what they write. Unlike healthz it says no

@@ -121,7 +121,7 @@ func TestSignUpClosed(t *testing.T) {
 }
 
 // Attack row 14 on this node: what a session could do ends with it, within a second, also on sockets that are open.
-func TestSocketsEndWithTheirSession(t *testing.T) {
+func TestAttackTokenAfterPasswordChange(t *testing.T) {
 	s := open(t)
 	anna := s.guest("anna")
 	for name, end := range map[string]func(here, there *guest){
@@ -164,7 +164,7 @@ func TestSocketsEndWithTheirSession(t *testing.T) {
 	}
 }
 
-func TestBlockedPerson(t *testing.T) {
+func TestAttackCallsOfABlockedPerson(t *testing.T) {
 	dir := t.TempDir()
 	s := openConfig(t, config(dir))
 	owner, other := s.guest("owner"), s.guest("other")

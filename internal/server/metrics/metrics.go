@@ -90,6 +90,15 @@ func (r *Registry) CounterFunc(name, help string, value func() float64) {
 	r.add(name, help, "counter", func(w *bufio.Writer, name string) { fmt.Fprintln(w, name, number(value())) })
 }
 
+// CountersFunc makes a counter for each of the values of one label, which somebody else counts.
+func (r *Registry) CountersFunc(name, help, label string, values []string, value func(string) float64) {
+	r.add(name, help, "counter", func(w *bufio.Writer, name string) {
+		for _, v := range values {
+			fmt.Fprintf(w, "%s{%s=\"%s\"} %s\n", name, label, escape(v), number(value(v)))
+		}
+	})
+}
+
 // Gauge makes a metric that goes up and down and is asked for when somebody looks.
 func (r *Registry) Gauge(name, help string, value func() float64) {
 	r.add(name, help, "gauge", func(w *bufio.Writer, name string) { fmt.Fprintln(w, name, number(value())) })

@@ -40,6 +40,7 @@ func TestPrometheusUnderstandsIt(t *testing.T) {
 	by := r.Counters("ended_total", "By reason.", "reason", "hangup", "busy")
 	by.With("hangup").Inc()
 	by.With("a \"strange\"\\\nword").Add(2)
+	r.CountersFunc("bytes_total", "By way.", "way", []string{"up", "down"}, func(way string) float64 { return float64(len(way)) })
 	h := r.Histogram("setup_seconds", "How long.", 0.1, 0.5, 2)
 	for _, v := range []float64{0.05, 0.1, 0.3, 7} {
 		h.Observe(v)
@@ -57,6 +58,9 @@ func TestPrometheusUnderstandsIt(t *testing.T) {
 	}
 	if len(ended) != 3 || ended["hangup"] != 1 || ended["busy"] != 0 || ended["a \"strange\"\\\nword"] != 2 {
 		t.Errorf("ended_total is %v", ended)
+	}
+	if m := got["bytes_total"].Metric; len(m) != 2 || m[1].Label[0].GetValue() != "down" || m[1].Counter.GetValue() != 4 {
+		t.Errorf("bytes_total is %v", m)
 	}
 	hist := got["setup_seconds"].Metric[0].Histogram
 	if hist.GetSampleCount() != 4 || math.Abs(hist.GetSampleSum()-7.45) > 1e-9 || len(hist.Bucket) != 4 {
