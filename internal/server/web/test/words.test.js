@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test from 'node:test';
-import {hashOf, parseRoute} from '../static/js/route.js';
-import {clock, day, duration, endWords, initials, phaseWords, recordWords} from '../static/js/words.js';
+import {hashOf, inviteIn, parseRoute} from '../static/js/route.js';
+import {clock, day, duration, endWords, initials, lastUsed, moment, phaseWords, recordWords} from '../static/js/words.js';
 
 test('every end reason of package signal has words of its own', () => {
     const source = readFileSync(new URL('../../../signal/payload.go', import.meta.url), 'utf8');
@@ -52,13 +52,31 @@ test('times', () => {
     assert.match(day(new Date(2025, 2, 3), now), /2025/);
 });
 
+test('times to come and times of devices', () => {
+    const now = new Date(2026, 2, 4, 22, 5);
+    assert.match(moment(new Date(2026, 2, 4, 23, 5), now), /^11:05|^23:05/);
+    assert.match(moment(new Date(2026, 2, 5, 8, 0), now), /^tomorrow at /);
+    assert.match(moment(new Date(2026, 2, 9, 8, 0), now), /March 9|9 March/);
+    assert.equal(lastUsed(new Date(2026, 2, 4, 21, 0), now), 'Active lately');
+    assert.equal(lastUsed(new Date(2026, 2, 4, 9, 0), now), 'Last active today');
+    assert.equal(lastUsed(new Date(2026, 2, 3, 9, 0), now), 'Last active yesterday');
+});
+
 test('initials', () => {
     assert.deepEqual(['bob', 'Maria Keller', 'anna-lena.m', 'ünal', '👋x', ''].map(initials), ['B', 'MK', 'AM', 'Ü', '👋', '']);
 });
 
 test('routes', () => {
-    for (const route of [{page: 'people'}, {page: 'lobby'}, {page: 'chat', id: 'a/b %#ü'}, {page: 'calls'}, {page: 'call', id: 'x-1'}])
+    for (const route of [{page: 'people'}, {page: 'lobby'}, {page: 'chat', id: 'a/b %#ü'}, {page: 'calls'}, {page: 'call', id: 'x-1'}, {page: 'account'}])
         assert.deepEqual(parseRoute(hashOf(route)), route);
     for (const hash of ['', '#', '#/', '#/nowhere', '#/with', '#/with/', '#/with/%zz'])
         assert.deepEqual(parseRoute(hash), {page: 'people'}, hash);
+});
+
+test('invitations are found in links', () => {
+    for (const [text, secret] of [
+        ['https://call.example.org/#invite=AbC-_9', 'AbC-_9'], [' https://call.example.org:8443/#fp=12ab&invite=AbC \n', 'AbC'], ['#invite=AbC', 'AbC'], ['AbC-_9', 'AbC-_9'],
+        ['#/people', ''], ['', ''], ['https://call.example.org/', ''], ['two words', ''], ['#invite=', ''], ['#/with/invite=x', ''],
+    ])
+        assert.equal(inviteIn(text), secret, text);
 });

@@ -93,6 +93,9 @@ export const code = Object.freeze(/** @type {const} */ ({
  * @property {boolean} missed
  */
 
+/** @typedef {{id: string, device: string, created: string, used: string, current: boolean}} SessionInfo  a device that is signed in */
+/** @typedef {{id: string, created: string, expires?: string, usesLeft: number, usedBy?: string[]|null}} Invitation */
+
 /** An error of this page's own making: the wire brought something that is not the protocol. */
 export class Malformed extends Error {}
 
@@ -295,6 +298,28 @@ export function person(v) {
         throw new Malformed('user');
     return /** @type {User} */ (v);
 }
+
+const sessions = shape({sessions: maybe(list(shape({id: text, device: text, created: time, used: time, current: flag})))});
+const invites = shape({invites: maybe(list(shape({id: text, created: time, expires: maybe(time), usesLeft: count, usedBy: maybe(list(text))})))});
+
+/**
+ * @template T
+ * @param {Rule} is
+ * @param {string} what
+ * @returns {(v: unknown) => T}
+ */
+const checked = (is, what) => v => {
+    if (!is(v))
+        throw new Malformed(what);
+    return /** @type {any} */ (v);
+};
+
+/** Lists of the account API, checked. @type {(v: unknown) => {sessions: SessionInfo[]|null}} */
+export const sessionList = checked(sessions, 'sessions');
+/** @type {(v: unknown) => {invites: Invitation[]|null}} */
+export const invitationList = checked(invites, 'invites');
+/** @type {(v: unknown) => {users: User[]|null}} */
+export const userList = checked(users, 'users');
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 

@@ -1,7 +1,7 @@
 /** Where in the page the person is, kept in the address after the #, so that back and reload do what they should. */
 
 /**
- * @typedef {{page: 'people'} | {page: 'lobby'} | {page: 'chat', id: string} | {page: 'calls'} | {page: 'call', id: string}} Route
+ * @typedef {{page: 'people'} | {page: 'lobby'} | {page: 'chat', id: string} | {page: 'calls'} | {page: 'call', id: string} | {page: 'account'}} Route
  */
 
 /**
@@ -17,6 +17,8 @@ export function parseRoute(hash) {
         return id ? {page: 'chat', id} : {page: 'people'};
     case 'calls':
         return id ? {page: 'call', id} : {page: 'calls'};
+    case 'account':
+        return {page: 'account'};
     }
     return {page: 'people'};
 }
@@ -43,5 +45,18 @@ export function hashOf(route) {
         return '#/calls';
     case 'call':
         return `#/calls/${encodeURIComponent(route.id)}`;
+    case 'account':
+        return '#/account';
     }
+}
+
+/**
+ * The secret of an invitation, from a link (https://host/#invite=…), from its part after the #, or as it is. Empty: there is none.
+ * @param {string} text
+ */
+export function inviteIn(text) {
+    const [, part] = /#(.*)$/.exec(text.trim()) ?? [];
+    if (part === undefined)
+        return /^[\w-]+$/.test(text.trim()) ? text.trim() : '';
+    return new URLSearchParams(part).get('invite')?.trim() ?? '';
 }

@@ -2,13 +2,14 @@
  * The page without its elements: who is signed in, the link, the roster, chats, calls, and where the person looks. Views read its
  * fields and call its methods; every change is told once to whoever subscribed, after the present step is done.
  */
+import {Account} from './account.js';
 import * as api from './api.js';
 import {Calling} from './calling.js';
 import {Chats} from './chats.js';
 import {Link} from './link.js';
 import {Malformed, code, pushData} from './protocol.js';
 import {Ringer} from './ring.js';
-import {hashOf, parseRoute} from './route.js';
+import {hashOf, inviteIn, parseRoute} from './route.js';
 import {loadSettings, saveSettings} from './settings.js';
 
 /** @typedef {import('./protocol.js').User} User */
@@ -22,12 +23,15 @@ export const wide = matchMedia('(min-width: 48rem)');
 
 export class Session {
     /** @type {'loading'|'unreachable'|'sign-in'|'home'} */ page = 'loading';
-    /** Whether anybody may register here. */
-    signUp = true;
+    /** Who may make an account here. @type {import('./api.js').SignUpMode} */ signUp = 'open';
+    /** The invitation that the address brought; state is what the server says of it, by and expires are for people. */
+    invite = noInvite();
     /** A sign-in or sign-up runs. */
     signingIn = false;
     /** Why the last one failed, or why the session ended; for people. */
     signInNote = '';
+    /** What has become of the account or the session by the person's own wish; for people. */
+    farewell = '';
 
     /** @type {User} */ self = nobody;
     online = false;
@@ -67,6 +71,7 @@ export class Session {
             link: this.#link, ringer: this.#ringer, settings: this.settings, changed,
             person: id => this.people.get(id), record: api.call, recorded: () => this.loadCalls(false),
         });
+        this.account = new Account({api, changed, gone: note => this.#signedOut('', note)});
         addEventListener('hashchange', () => this.#moved());
         addEventListener('online', () => this.#link.hurry());
         addEventListener('offline', () => this.#link.check());
@@ -99,12 +104,14 @@ export class Session {
         this.page = 'loading';
         this.changed();
         try {
-            const [info, self] = await Promise.all([api.info(), api.me()]);
-            this.signUp = info.signUp;
-            if (self)
-                this.#signedIn(self);
-            else
+            const [info, me] = await Promise.all([api.info(), api.me()]);
+            this.signUp = info.signUpMode ?? (info.signUp ? 'open' : 'closed');
+            if (me) {
+                this.#signedIn(me.user);
+            } else {
                 this.page = 'sign-in';
+                this.#gotInvite();
+            }
         } catch (err) {
             this.page = 'unreachable';
             this.linkNote = err instanceof Error ? err.message : '';
@@ -116,15 +123,17 @@ export class Session {
      * @param {'login'|'register'} how
      * @param {string} name
      * @param {string} password
+     * @param {string} [invite] its secret; empty: that of the address, if any
      */
-    async signIn(how, name, password) {
+    async signIn(how, name, password, invite) {
         if (this.signingIn)
             return;
         this.signingIn = true;
-        this.signInNote = '';
+        this.signInNote = this.farewell = '';
         this.changed();
         try {
-            this.#signedIn(await api.signIn(how, name, password, browserName()));
+            const secret = how === 'register' ? invite || (this.invite.state === 'bad' ? '' : this.invite.secret) : '';
+            this.#signedIn(await api.signIn(how, name, password, browserName(), secret));
         } catch (err) {
             this.signInNote = err instanceof Error ? err.message : 'That did not work.';
         }
@@ -133,15 +142,16 @@ export class Session {
     }
 
     async signOut() {
-        this.calling.hangup();
+        if (this.calling.state.phase !== 'incoming') // what only rings here rings on elsewhere
+            this.calling.hangup();
         const over = (/** @type {unknown} */ err) => err instanceof api.ApiError && err.code === 'unauthorized';
         this.#signedOut(await api.signOut().then(() => '', err => over(err) ? '' :
             'The server did not take the sign-out, so this browser is still signed in. Reload the page and sign out again.'));
     }
 
-    /** Everybody else, who is online first, then by name; Echo after people. */
+    /** Everybody else, who is online first, then by name; Echo after people, the blocked last. */
     roster() {
-        const rank = (/** @type {User} */ u) => (u.online ? 0 : 2) + (u.kind === 'person' ? 0 : 1);
+        const rank = (/** @type {User} */ u) => (u.online ? 0 : 2) + (u.kind === 'person' ? 0 : 1) + (this.account.blocks(u.id) ? 4 : 0);
         return [...this.people.values()].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
     }
 
@@ -159,7 +169,7 @@ export class Session {
             return '';
         case 'chat':
             return this.route.id;
-        case 'calls': case 'call':
+        case 'calls': case 'call': case 'account':
             return null;
         }
     }
@@ -227,6 +237,9 @@ export class Session {
     #signedIn(self) {
         this.self = self;
         this.page = 'home';
+        this.invite = noInvite();
+        if (inviteIn(location.hash))
+            history.replaceState(null, '', hashOf({page: 'people'})); // who is here needs none, and it is a secret
         this.signInNote = '';
         this.online = false;
         this.linkNote = '';
@@ -234,16 +247,21 @@ export class Session {
         this.#moved();
     }
 
-    /** @param {string} note */
-    #signedOut(note) {
+    /**
+     * @param {string} note
+     * @param {string} [farewell]
+     */
+    #signedOut(note, farewell = '') {
         this.#link.stop();
         this.calling.reset();
         this.page = 'sign-in';
         this.signInNote = note;
+        this.farewell = farewell;
         this.self = nobody;
         this.online = false;
         this.people.clear();
         this.chats.clear();
+        this.account.clear();
         this.calls = noCalls();
         this.details = {id: '', record: null, error: ''};
         this.changed();
@@ -255,6 +273,7 @@ export class Session {
         this.online = true;
         this.linkNote = '';
         this.#setRoster(users);
+        this.account.online();
         this.chats.online();
         this.calling.online({callId, run, iceServers});
         this.loadCalls(false);
@@ -283,6 +302,7 @@ export class Session {
             break;
         case code.userSelf:
             this.self = pushData(e).user;
+            this.account.gotSelf(this.self);
             break;
         case code.chat:
             this.chats.got(pushData(e));
@@ -310,13 +330,39 @@ export class Session {
 
     /** The address or the width has changed. */
     #moved() {
+        const was = this.route.page;
         this.route = parseRoute(location.hash);
+        if (this.page === 'sign-in')
+            this.#gotInvite();
         if (this.page === 'home') {
+            if (this.route.page === 'account' && (was !== 'account' || !this.account.sessions)) {
+                this.account.forgetOutcome();
+                this.account.load();
+            }
             if (this.route.page === 'call')
                 this.#loadDetails(this.route.id);
             if (this.route.page === 'calls' || this.route.page === 'call')
                 this.#sawCalls();
             this.#looked();
+        }
+        this.changed();
+    }
+
+    /** The address may bring an invitation: asks the server what it is worth, so that nobody thinks of a name in vain. */
+    async #gotInvite() {
+        const secret = inviteIn(location.hash);
+        if (secret === this.invite.secret)
+            return;
+        const invite = this.invite = noInvite();
+        if (!secret)
+            return;
+        invite.secret = secret;
+        invite.state = 'asked';
+        this.changed();
+        try {
+            Object.assign(invite, await api.checkInvite(secret), {state: 'good', secret});
+        } catch (err) {
+            invite.state = err instanceof api.ApiError && err.code === 'invite_invalid' ? 'bad' : 'asked'; // else registering will tell
         }
         this.changed();
     }
@@ -394,6 +440,9 @@ export class Session {
  * @param {import('./machine.js').Phase} phase
  */
 export const hasStage = phase => phase !== 'idle' && phase !== 'incoming' && phase !== 'ended';
+
+/** @returns {{secret: string, state: 'none'|'asked'|'good'|'bad', by?: string, expires?: string}} */
+const noInvite = () => ({secret: '', state: 'none'});
 
 const noCalls = () => ({list: [], more: false, loading: false, loaded: false, stale: false, error: ''});
 

@@ -71,6 +71,8 @@ export function endWords({reason, outgoing, name, byMe, talked}) {
         return ['Server not reached', 'The connection to the server was lost. Please try again in a moment.'];
     case 'server_stopped':
         return ['Server stopped', 'The server was shut down. Please try again later.'];
+    case 'blocked':
+        return [`You have blocked ${name}`, 'Let them through again before you call.'];
     case 'already_in_call':
         return ['You are in a call already', 'It runs on another of your devices. Hang up there first.'];
     case 'too_many':
@@ -138,13 +140,22 @@ export function duration(ms) {
 export const hour = t => t.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
 
 /**
+ * Midnights from one time to another.
+ * @param {Date} from
+ * @param {Date} to
+ */
+function daysBetween(from, to) {
+    const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
+    return Math.round((midnight(to) - midnight(from)) / 86_400_000);
+}
+
+/**
  * Today, Yesterday, Monday, 3 March 2026
  * @param {Date} t
  * @param {Date} now
  */
 export function day(t, now) {
-    const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
-    const days = Math.round((midnight(now) - midnight(t)) / 86_400_000);
+    const days = daysBetween(t, now);
     if (days === 0)
         return 'Today';
     if (days === 1)
@@ -152,6 +163,30 @@ export function day(t, now) {
     if (days > 1 && days < 7)
         return t.toLocaleDateString([], {weekday: 'long'});
     return t.toLocaleDateString([], {day: 'numeric', month: 'long', year: t.getFullYear() === now.getFullYear() ? undefined : 'numeric'});
+}
+
+/**
+ * A time to come: 14:05, tomorrow at 8:00, 3 March
+ * @param {Date} t
+ * @param {Date} now
+ */
+export function moment(t, now) {
+    const days = daysBetween(now, t);
+    if (days <= 0)
+        return hour(t);
+    return days === 1 ? `tomorrow at ${hour(t)}` : day(t, now);
+}
+
+/**
+ * When a device was last there. The server counts in hours.
+ * @param {Date} t
+ * @param {Date} now
+ */
+export function lastUsed(t, now) {
+    if (now.getTime() - t.getTime() < 2 * 3_600_000)
+        return 'Active lately';
+    const name = day(t, now);
+    return `Last active ${name === 'Today' || name === 'Yesterday' ? name.toLowerCase() : name}`;
 }
 
 /**

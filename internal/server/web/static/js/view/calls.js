@@ -109,6 +109,7 @@ export function callDetailsView(session) {
         if (!record)
             return;
         const {peer} = record;
+        show(actions, peer.kind !== 'deleted');
         face.update(peer);
         setText(name, peer.name);
         setText(outcome, headline(record, session.self.id).join('. ').replace('..', '.'));

@@ -1,6 +1,7 @@
 /** One chat, the lobby or a person's: the log with days and who said it, older lines on demand, and the field to write in. */
 import {maxChat} from '../protocol.js';
 import {day, hour} from '../words.js';
+import {blockedBar} from './blocking.js';
 import {attr, avatar, h, icon, iconButton, list, setText, show} from './dom.js';
 
 /** @typedef {import('../session.js').Session} Session */
@@ -29,7 +30,8 @@ export function chatView(session) {
         e.preventDefault();
         send();
     }}, input, sendButton);
-    const node = h('div', {class: 'chat'}, log, form);
+    const blocked = blockedBar(session);
+    const node = h('div', {class: 'chat'}, log, form, blocked.node);
 
     function noteEnd() {
         following = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
@@ -69,6 +71,7 @@ export function chatView(session) {
         }
         const chat = session.chats.chat(id);
         const name = session.people.get(id)?.name ?? '';
+        show(form, !blocked.update(id));
         attr(input, 'placeholder', id ? `Message ${name}` : 'Message everybody');
         show(older, chat.more);
         older.disabled = chat.loading;

@@ -1,4 +1,5 @@
 /** The person's own menu: who is signed in here, what they chose on this browser, and the way out. */
+import {moment} from '../words.js';
 import {attr, avatar, h, icon, setText, show} from './dom.js';
 
 /** @typedef {import('../session.js').Session} Session */
@@ -12,6 +13,9 @@ export function menuView(session) {
     const button = h('button', {type: 'button', class: 'me', testid: 'menu', 'aria-label': 'Your menu', popovertarget: 'menu', 'aria-haspopup': 'dialog'},
         h('span', {class: 'avatar-box'}, faces[0].node, dot));
 
+    const {account} = session;
+    const dnd = toggle('moon', 'Do not disturb', 'Nobody can ring you. You see afterwards who called.', 'dnd', () => account.setDND(!account.dnd.on));
+    const times = dndTimes(session);
     const relay = toggle('shield', 'Hide my address', 'Calls always go through the server, so that nobody sees where you are.',
         'relay-only', () => session.setSettings({relayOnly: !session.settings.relayOnly}));
     const sound = toggle('sound', 'Clean up my sound', 'Takes away noise and levels your voice. Switch it off for music.',
@@ -22,7 +26,11 @@ export function menuView(session) {
     });
     const menu = h('div', {id: 'menu', class: 'menu', popover: 'auto', role: 'dialog', 'aria-label': 'Your menu'},
         h('div', {class: 'menu-head'}, faces[1].node, h('span', {class: 'row-text'}, name, state)),
-        relay.node, sound.node, notify.node,
+        dnd.node, times.node, relay.node, sound.node, notify.node,
+        h('button', {type: 'button', class: 'menu-item', testid: 'account', onclick: () => {
+            menu.hidePopover();
+            session.go({page: 'account'});
+        }}, icon('person'), 'Your account'),
         h('button', {type: 'button', class: 'menu-item', testid: 'sign-out', onclick: () => {
             menu.hidePopover();
             session.signOut();
@@ -32,8 +40,12 @@ export function menuView(session) {
         for (const face of faces)
             face.update(session.self);
         setText(name, session.self.name);
-        setText(state, session.online ? 'Online' : 'Connecting…');
+        setText(state, !session.online ? 'Connecting…' : account.dnd.on ? dndWords(account.dnd) : 'Online');
         attr(button, 'data-online', String(session.online));
+        attr(button, 'data-dnd', account.dnd.on);
+        dnd.update(account.dnd.on);
+        /** @type {HTMLButtonElement} */ (dnd.node).disabled = account.busy !== '';
+        times.update();
         relay.update(session.settings.relayOnly);
         sound.update(session.settings.cleanSound);
         show(notify.node, 'Notification' in window && window.isSecureContext && Notification.permission !== 'denied');
@@ -43,6 +55,37 @@ export function menuView(session) {
     }
     return {button, menu, update};
 }
+
+/**
+ * For how long nobody may ring, shown while that is so.
+ * @param {Session} session
+ */
+function dndTimes({account}) {
+    const morning = () => {
+        const t = new Date();
+        t.setDate(t.getDate() + 1);
+        t.setHours(8, 0, 0, 0);
+        return t;
+    };
+    const choice = (/** @type {string} */ text, /** @type {string} */ testid, /** @type {() => Date|null} */ until) =>
+        h('button', {type: 'button', testid, onclick: () => account.setDND(true, until())}, text);
+    const hourly = choice('1 hour', 'dnd-hour', () => new Date(Date.now() + 3_600_000));
+    const tomorrow = choice('Until tomorrow', 'dnd-tomorrow', morning);
+    const always = choice('Always', 'dnd-always', () => null);
+    const node = h('div', {class: 'segments dnd-times', role: 'group', 'aria-label': 'For how long'}, hourly, tomorrow, always);
+    function update() {
+        const {on, until} = account.dnd;
+        show(node, on);
+        const left = until ? until.getTime() - Date.now() : 0;
+        attr(always, 'aria-current', !until && 'true');
+        attr(hourly, 'aria-current', Boolean(until) && left <= 3_600_000 && 'true');
+        attr(tomorrow, 'aria-current', Boolean(until) && left > 3_600_000 && 'true');
+    }
+    return {node, update};
+}
+
+/** @param {{on: boolean, until: Date|null}} dnd */
+export const dndWords = ({until}) => until ? `Do not disturb until ${moment(until, new Date())}` : 'Do not disturb';
 
 /**
  * @param {Parameters<typeof icon>[0]} sign

@@ -54,14 +54,18 @@ function personRow(session, {id, name: testName}) {
         h('span', {class: 'avatar-box'}, face.node, dot), h('span', {class: 'row-text'}, name, note), unread);
     const voice = iconButton('phone', '', {class: 'quiet', testid: `voice-${testName}`, onclick: () => session.calling.dial(id, false)});
     const video = iconButton('camera', '', {class: 'quiet', testid: `call-${testName}`, onclick: () => session.calling.dial(id, true)});
-    const node = h('li', {class: 'row'}, open, h('span', {class: 'row-actions'}, voice, video));
+    const actions = h('span', {class: 'row-actions'}, voice, video);
+    const node = h('li', {class: 'row'}, open, actions);
 
     /** @param {User} user */
     const update = user => {
         face.update(user);
-        attr(node, 'data-online', String(user.online));
+        const blocked = session.account.blocks(id);
+        attr(node, 'data-online', String(user.online && !blocked));
+        attr(node, 'data-dnd', user.dnd === true);
         setText(name, user.name);
-        setText(note, presenceWords(user));
+        setText(note, blocked ? 'Blocked' : presenceWords(user));
+        show(actions, !blocked);
         setUnread(unread, session.chats.chat(id).unread);
         attr(open, 'aria-current', session.chatInView() === id && 'page');
         label(voice, `Call ${user.name} without video`);
@@ -74,6 +78,8 @@ function personRow(session, {id, name: testName}) {
 export function presenceWords(user) {
     if (user.kind === 'echo')
         return 'Answers and sends back what you say';
+    if (user.online && user.dnd)
+        return 'Does not want to be disturbed';
     return user.online ? 'Online' : 'Offline';
 }
 

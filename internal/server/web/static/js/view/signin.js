@@ -1,5 +1,7 @@
-/** The first page: sign in, or create an account. */
+/** The first page: sign in, or create an account, with an invitation where the server wants one. */
 import {devicesAllowed} from '../capture.js';
+import {inviteIn} from '../route.js';
+import {moment} from '../words.js';
 import {attr, draw, h, icon, iconButton, label, setText, show} from './dom.js';
 
 /** @typedef {import('../session.js').Session} Session */
@@ -23,8 +25,15 @@ export function signInView(session) {
     const tabs = {login: tab('login', 'Sign in'), register: tab('register', 'Create account')};
     const tabList = h('div', {class: 'segments', role: 'tablist', 'aria-label': 'Sign in or create an account'}, tabs.login, tabs.register);
 
+    const farewell = h('p', {class: 'notice', role: 'status', testid: 'farewell'});
     const title = h('h1', {});
-    const lead = h('p', {class: 'lead'});
+    const lead = h('p', {class: 'lead', testid: 'lead'});
+    const invite = h('input', {
+        id: 'invite', name: 'invite', testid: 'invite', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', maxlength: 400,
+        'aria-describedby': 'invite-hint problem',
+    });
+    const inviteField = h('div', {class: 'field'}, h('label', {for: 'invite'}, 'Invitation'), invite,
+        h('p', {class: 'hint', id: 'invite-hint'}, 'Paste the link that you were sent.'));
     const name = h('input', {
         id: 'username', name: 'username', testid: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 64, required: true,
         'aria-describedby': 'problem',
@@ -36,16 +45,17 @@ export function signInView(session) {
     const hint = h('p', {class: 'hint', id: 'hint'});
     const problem = h('p', {class: 'problem', id: 'problem', role: 'alert'});
     const submit = h('button', {class: 'primary wide', type: 'submit', testid: 'submit'});
-    const form = h('form', {method: 'post', novalidate: true, onsubmit: send},
+    const form = h('form', {method: 'post', novalidate: true, onsubmit: send}, inviteField,
         h('label', {for: 'username'}, 'Name'), name,
         h('label', {for: 'password'}, 'Password'), h('div', {class: 'with-button'}, password, eye), hint, problem, submit);
     const panel = h('div', {id: 'account', role: 'tabpanel'}, form);
+    const footnote = h('p', {class: 'footnote', testid: 'footnote'});
     const unsafe = h('p', {class: 'notice'}, icon('info'),
         h('span', {}, 'This page was not opened over HTTPS, so calls will be without your camera and microphone.'));
 
     const node = h('main', {class: 'sign-in'},
-        h('div', {class: 'card'}, brand('div'), title, lead, tabList, panel, unsafe),
-        h('p', {class: 'footnote'}, 'Video calls between two people, on a server of your own.'));
+        h('div', {class: 'card'}, brand('div'), farewell, title, lead, tabList, panel, unsafe),
+        footnote);
 
     /** @param {How} which */
     function choose(which) {
@@ -54,11 +64,24 @@ export function signInView(session) {
         session.changed();
     }
 
+    /** An invitation in the address has been seen: the form for a new account comes first. */
+    let seen = '';
+    function followInvite() {
+        if (session.invite.secret === seen)
+            return;
+        seen = session.invite.secret;
+        if (seen)
+            how = 'register';
+    }
+
+    /** Whether the field for an invitation is needed: not when the address brought one that may be good. */
+    const asksInvite = () => how === 'register' && session.signUp === 'invite' && !['asked', 'good'].includes(session.invite.state);
+
     /** @param {KeyboardEvent} e */
     function arrows(e) {
         if (e.key !== 'ArrowLeft' && e.key !== 'ArrowRight')
             return;
-        choose(how === 'login' && session.signUp ? 'register' : 'login');
+        choose(how === 'login' ? 'register' : 'login');
         tabs[how].focus();
     }
 
@@ -72,32 +95,48 @@ export function signInView(session) {
     /** @param {SubmitEvent} e */
     async function send(e) {
         e.preventDefault();
-        const missing = [name, password].find(input => !input.value);
-        if (missing) {
-            session.signInNote = missing === name ? 'Please enter your name.' : 'Please enter your password.';
+        const wrong = missing();
+        if (wrong) {
+            [session.signInNote] = wrong;
             session.changed();
-            missing.focus();
+            wrong[1].focus();
             return;
         }
-        await session.signIn(how, name.value, password.value);
+        await session.signIn(how, name.value, password.value, asksInvite() ? inviteIn(invite.value) : '');
         if (session.page === 'home')
-            password.value = ''; // it is not kept for longer than it is needed
+            password.value = invite.value = ''; // not kept for longer than they are needed
         else
             password.focus();
     }
 
+    /** @returns {[string, HTMLInputElement]|null} what is not filled in yet, in words, and where */
+    function missing() {
+        if (asksInvite() && !inviteIn(invite.value))
+            return [invite.value ? 'This is not an invitation link.' : 'Please paste your invitation link.', invite];
+        if (!name.value)
+            return ['Please enter your name.', name];
+        return password.value ? null : ['Please enter your password.', password];
+    }
+
     function update() {
-        if (!session.signUp)
+        followInvite();
+        if (session.signUp === 'closed')
             how = 'login';
         const w = words[how];
-        show(tabList, session.signUp);
+        show(tabList, session.signUp !== 'closed');
+        show(inviteField, asksInvite());
+        setText(footnote, session.signUp === 'closed' ? 'New accounts are made by whoever runs this server. Ask them for one.' :
+            'Video calls between two people, on a server of your own.');
         for (const which of /** @type {How[]} */ (['login', 'register'])) {
             attr(tabs[which], 'aria-selected', String(which === how));
             attr(tabs[which], 'tabindex', which === how ? 0 : -1);
         }
         attr(panel, 'aria-labelledby', `tab-${how}`);
+        setText(farewell, session.farewell);
+        show(farewell, session.farewell !== '');
         setText(title, w.title);
-        setText(lead, w.lead);
+        setText(lead, how === 'register' && inviteWords(session) || w.lead);
+        attr(lead, 'data-invite', session.invite.state);
         setText(hint, w.hint);
         show(hint, w.hint !== '');
         attr(password, 'autocomplete', w.autocomplete);
@@ -109,6 +148,21 @@ export function signInView(session) {
     }
 
     return {node, update, focus: () => name.focus()};
+}
+
+/**
+ * What is known of the invitation in the address.
+ * @param {Session} session
+ */
+function inviteWords({invite}) {
+    switch (invite.state) {
+    case 'good':
+        return `${invite.by ? `${invite.by} has invited you` : 'You are invited'}.${invite.expires ? ` The invitation is good until ${moment(new Date(invite.expires), new Date())}.` : ''}`;
+    case 'bad':
+        return 'This invitation is not good any more. Ask for a new link.';
+    case 'asked': case 'none':
+        return '';
+    }
 }
 
 /**
