@@ -31,6 +31,7 @@ Who and where
   --user NAME
   --password-file FILE       or the environment variable VISAVIS_PASSWORD; without either, the session that the window kept
   --config-dir DIR           where settings and the session are kept
+  --invite LINK              register: the invitation link; it names the server, too
 
 Media
   --camera X                 default, none, pattern, pattern:ID, file:X.y4m, device:NAME

@@ -22,6 +22,7 @@ type options struct {
 	command string // "", register, call, answer, devices
 
 	server, ca, user string
+	invite           string // for register
 	password         string
 	hasPassword      bool
 	configDir        string
@@ -85,6 +86,9 @@ func parse(command string, args []string) (*options, error) {
 	f.StringVar(&o.events, "events", "", "")
 	f.StringVar(&o.media.trace, "trace", "", "")
 	f.BoolVar(&o.verbose, "verbose", false, "")
+	if command == "register" || command == "" {
+		f.StringVar(&o.invite, "invite", "", "")
+	}
 	if command == "call" || command == "" {
 		f.BoolVar(&o.wait, "wait", false, "")
 	}
@@ -108,6 +112,7 @@ func parse(command string, args []string) (*options, error) {
 	if err := o.arguments(rest); err != nil {
 		return nil, err
 	}
+	o.readInvite()
 	if recordSize == "" {
 		recordSize = size
 	}

@@ -83,7 +83,7 @@ func windowed(o *options, stdout, stderr io.Writer) (int, error) {
 func (c *client) signIn(ctx context.Context, o *options) {
 	s, _ := o.settings()
 	if o.register {
-		if _, err := makeAccount(ctx, c.servers, s.Server, s.Name, o.password); err != nil && !vsignal.IsCode(err, vsignal.ErrNameTaken) {
+		if _, err := makeAccount(ctx, c.servers, s.Server, vsignal.Register{Name: s.Name, Password: o.password, Invite: o.invite}); err != nil && !vsignal.IsCode(err, vsignal.ErrNameTaken) {
 			failed := app.Event{Time: time.Now(), Event: "sign-in-failed", Text: err.Error()}
 			c.app.View(func(app.Snapshot) { // events are written from the loop
 				c.events.write(failed)

@@ -200,7 +200,7 @@ func register(o *options, stdout, stderr io.Writer) (int, error) {
 	}
 	servers := &app.Servers{TLS: conf, Known: &app.KnownServers{File: app.KnownServersPath(path)}}
 	defer servers.Close()
-	name, err := makeAccount(context.Background(), servers, s.Server, s.Name, o.password)
+	name, err := makeAccount(context.Background(), servers, s.Server, vsignal.Register{Name: s.Name, Password: o.password, Invite: o.invite})
 	if err != nil {
 		events.write(app.Event{Time: time.Now(), Event: "sign-in-failed", Text: err.Error()})
 		if u := vsignal.UntrustedIn(err); u != nil {
@@ -214,14 +214,14 @@ func register(o *options, stdout, stderr io.Writer) (int, error) {
 }
 
 // makeAccount registers and leaves no session behind.
-func makeAccount(ctx context.Context, servers *app.Servers, server, name, password string) (string, error) {
+func makeAccount(ctx context.Context, servers *app.Servers, server string, r vsignal.Register) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, onlineLimit)
 	defer cancel()
 	accounts, err := servers.Accounts(server)
 	if err != nil {
 		return "", err
 	}
-	in, err := accounts.Register(ctx, vsignal.Register{Name: name, Password: password})
+	in, err := accounts.Register(ctx, r)
 	if err != nil {
 		return "", err
 	}

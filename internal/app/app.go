@@ -15,7 +15,7 @@ import (
 
 // App is the client. Set the fields, then Start; the methods are commands that only post into the loop and never wait.
 // Close hangs up, says so to the server, and returns when every goroutine has ended; it must not be called from a
-// subscriber.
+// subscriber. A call that only rings here is left to the person's other devices.
 type App struct {
 	Dialer       Dialer
 	Media        Media
@@ -26,6 +26,7 @@ type App struct {
 	Device       string          // for people: "Anna's laptop"
 	Client       string          // name/version
 	RelayOnly    bool            // calls go through the relay only, and Echo's answers too
+	ExportDir    string          // where a person's data is saved; "": where downloads go
 	Logger       *slog.Logger
 
 	mail   *mailbox        // the loop's
@@ -115,7 +116,7 @@ func (a *App) Close() {
 	a.post(func() { // after the commands that were given before
 		if !a.closing {
 			a.closing = true
-			a.apply(call.Hangup{})
+			a.hangUp()
 			a.whenQuiet(func() {})
 		}
 	})

@@ -36,6 +36,11 @@ func EndText[R ~string](reason R, outgoing bool, peer string) string {
 			return peer + " is not online."
 		}
 		return peer + " called while you were offline."
+	case string(signal.EndDoNotDisturb):
+		if outgoing {
+			return peer + " does not want to be disturbed."
+		}
+		return peer + " called while you did not want to be disturbed."
 	case string(signal.EndAnsweredElsewhere):
 		return "You answered on another device."
 	case string(signal.EndDeclinedElsewhere):
@@ -50,6 +55,8 @@ func EndText[R ~string](reason R, outgoing bool, peer string) string {
 		return "The server was shut down."
 	case signal.ErrAlreadyInCall:
 		return "You are in a call on another device."
+	case signal.ErrBlocked:
+		return "You have blocked " + peer + "."
 	case signal.ErrNotFound:
 		return "There is nobody of that name on this server."
 	case signal.ErrTooMany:

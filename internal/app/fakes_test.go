@@ -33,6 +33,7 @@ type fakeServer struct {
 	trusted  []string // server and fingerprint of Trust
 	records  map[string]signal.CallRecord
 	list     []signal.CallRecord
+	fakeOwn
 }
 
 func newFakeServer() *fakeServer {

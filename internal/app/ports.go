@@ -21,11 +21,14 @@ type Signaler interface {
 
 // Accounts is the HTTPS side of a server; *signal.API is the real one.
 type Accounts interface {
+	Info(ctx context.Context) (signal.Info, error)
+	CheckInvite(ctx context.Context, invite string) (signal.InviteIsGood, error)
 	Register(ctx context.Context, r signal.Register) (signal.SignedIn, error)
 	Login(ctx context.Context, r signal.Register) (signal.SignedIn, error)
 	Logout(ctx context.Context, token string) error
 	Calls(ctx context.Context, token, before string, limit int) (signal.Calls, error)
 	Call(ctx context.Context, token, id string) (signal.CallRecord, error)
+	Own
 }
 
 // Dialer reaches servers.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"visavis.example/internal/call"
 	"visavis.example/internal/signal"
 )
 
@@ -20,25 +19,26 @@ type session struct {
 	accounts            Accounts
 	signaler            Signaler
 	greeted             bool // has been online once
+	leaving             bool // it ends by the person's own wish
 }
 
 // SignIn signs in with a password, which is not kept.
 func (a *App) SignIn(server, name, password string) {
-	a.enterWith(server, name, password, Accounts.Login)
+	a.enterWith(server, signal.Register{Name: name, Password: password}, Accounts.Login)
 }
 
-// SignUp makes an account and signs in.
-func (a *App) SignUp(server, name, password string) {
-	a.enterWith(server, name, password, Accounts.Register)
+// SignUp makes an account and signs in; invite is empty, or an invitation for servers that want one.
+func (a *App) SignUp(server, name, password, invite string) {
+	a.enterWith(server, signal.Register{Name: name, Password: password, Invite: invite}, Accounts.Register)
 }
 
-// SignOut hangs up, ends the session at the server and forgets its token.
+// SignOut hangs up, ends the session at the server and forgets its token. A call that only rings here rings on elsewhere.
 func (a *App) SignOut() {
 	a.post(func() {
 		if a.sess == nil {
 			return
 		}
-		a.apply(call.Hangup{})
+		a.hangUp()
 		a.whenQuiet(a.leave)
 	})
 }
@@ -46,13 +46,13 @@ func (a *App) SignOut() {
 // logIn is Accounts.Login or Accounts.Register.
 type logIn func(Accounts, context.Context, signal.Register) (signal.SignedIn, error)
 
-func (a *App) enterWith(server, name, password string, how logIn) {
+func (a *App) enterWith(server string, r signal.Register, how logIn) {
 	a.post(func() {
 		if a.snap.SigningIn && a.sess == nil && a.signIn > 0 {
 			return // one at a time
 		}
 		if a.sess != nil {
-			a.apply(call.Hangup{})
+			a.hangUp()
 			a.dropSession()
 		}
 		a.signIn++
@@ -61,7 +61,7 @@ func (a *App) enterWith(server, name, password string, how logIn) {
 		clear(a.distrusted) // who tries again may be asked again
 		a.snap.SigningIn, a.snap.SignInError, a.snap.Server = true, "", server
 		a.changed()
-		r := signal.Register{Name: strings.TrimSpace(name), Password: password, Device: a.Device}
+		r.Name, r.Device = strings.TrimSpace(r.Name), a.Device
 		a.spawn(func() {
 			accounts, err := a.Dialer.Accounts(server)
 			var in signal.SignedIn
@@ -71,7 +71,7 @@ func (a *App) enterWith(server, name, password string, how logIn) {
 			a.post(func() {
 				a.entered(n, accounts, server, in, err)
 				if n == a.signIn && !a.closing {
-					a.askTrust(server, err, func() { a.enterWith(server, name, password, how) })
+					a.askTrust(server, err, func() { a.enterWith(server, r, how) })
 				}
 			})
 		})
@@ -157,7 +157,7 @@ func (a *App) leave() {
 		return
 	}
 	s := a.sess
-	a.apply(call.Hangup{}) // a call that came in meanwhile
+	a.hangUp() // a call that came in meanwhile
 	a.forgetToken(s.server, s.name)
 	a.spawn(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), logoutLimit) // Close lets it finish
@@ -184,6 +184,7 @@ func (a *App) dropSession() {
 	clear(a.loaded)
 	a.snap = Snapshot{
 		Server: a.snap.Server, Notices: a.snap.Notices, Settings: a.snap.Settings, Devices: a.snap.Devices, Call: a.snap.Call,
+		Door: a.snap.Door,
 	}
 	a.changed()
 }
@@ -220,6 +221,7 @@ func (a *App) gotOnline(c signal.Connected) {
 	if a.snap.Call.HasPeer() {
 		a.sendMedia()
 	}
+	a.loadSelf()
 	a.refreshChats()
 	a.loadCalls(false)
 }
@@ -239,8 +241,11 @@ func (a *App) gotOffline(err error) {
 // gotRefused means that the token is worth nothing any more.
 func (a *App) gotRefused(err error) {
 	s := a.sess
-	a.apply(call.Hangup{})
+	a.hangUp()
 	a.dropSession()
+	if s.leaving {
+		return // whoever asked for it says the rest
+	}
 	if signal.IsCode(err, signal.ErrUnauthorized) {
 		a.forgetToken(s.server, s.name)
 	}
@@ -269,10 +274,7 @@ func (a *App) gotPush(e signal.Envelope) {
 	case signal.CodeUserRemoved:
 		decoded(a, e, func(c signal.UserChange) { a.removePerson(c.User.ID) })
 	case signal.CodeUserSelf:
-		decoded(a, e, func(c signal.UserChange) {
-			a.snap.Self = c.User
-			a.changed()
-		})
+		decoded(a, e, func(c signal.UserChange) { a.gotSelf(c.User) })
 	case signal.CodeChat:
 		decoded(a, e, a.gotChat)
 	default:
@@ -312,10 +314,16 @@ func (a *App) sortPeople() {
 	list := make([]Person, 0, len(a.people))
 	for id, u := range a.people {
 		if id != a.snap.Self.ID {
-			list = append(list, Person{User: u, Unread: a.unread[id]})
+			list = append(list, Person{User: u, Unread: a.unread[id], Blocked: a.blocks(id)})
 		}
 	}
 	slices.SortFunc(list, func(x, y Person) int {
+		if x.Blocked != y.Blocked {
+			if y.Blocked {
+				return -1
+			}
+			return 1
+		}
 		if x.Online != y.Online {
 			if x.Online {
 				return -1

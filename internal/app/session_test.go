@@ -195,7 +195,8 @@ func TestSignOutThenClose(t *testing.T) {
 	})
 }
 
-func TestACallThatComesInWhileSigningOutIsDeclined(t *testing.T) {
+// It is not declined, which would stop the ringing on the person's other devices.
+func TestACallThatComesInWhileSigningOutRingsOnElsewhere(t *testing.T) {
 	test(t, func(t *testing.T, r *rig) {
 		talking(r)
 		r.server.replies[signal.CallHangup] = nil // the last word is not acknowledged
@@ -207,10 +208,46 @@ func TestACallThatComesInWhileSigningOutIsDeclined(t *testing.T) {
 		if s := r.now(); s.Link != SignedOut {
 			t.Fatalf("link %d", s.Link)
 		}
-		r.ended(signal.EndDeclined)
+		r.phase(call.Idle)
+		if said := r.server.said(signal.CallReject); len(said) != 0 {
+			t.Errorf("rejected: %+v", said)
+		}
 		if on := r.media.rings(); on != "" {
 			t.Errorf("the %s goes on", on)
 		}
+	})
+}
+
+// Who closes the window while it rings has not said no: the other devices ring on.
+func TestCloseLeavesTheRingToOtherDevices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := signedIn(t)
+		r.server.push(signal.CallInvite, signal.CodeInvite, "call-in-0123456789", signal.Invite{From: &bert, Early: true})
+		r.phase(call.Incoming)
+		began := time.Now()
+		r.Close()
+		for _, m := range []signal.Method{signal.CallReject, signal.CallHangup, signal.CallCancel} {
+			if said := r.server.said(m); len(said) != 0 {
+				t.Errorf("said %+v", said)
+			}
+		}
+		if r.media.rings() != "" || r.media.open != 0 || time.Since(began) > 100*time.Millisecond {
+			t.Errorf("rings %q, %d connections open, took %v", r.media.rings(), r.media.open, time.Since(began))
+		}
+	})
+}
+
+func TestSilence(t *testing.T) {
+	test(t, func(t *testing.T, r *rig) {
+		r.server.push(signal.CallInvite, signal.CodeInvite, "call-in-0123456789", signal.Invite{From: &bert})
+		r.phase(call.Incoming)
+		r.Silence()
+		r.phase(call.Incoming)
+		if on := r.media.rings(); on != "" {
+			t.Errorf("the %s goes on", on)
+		}
+		r.Accept(false)
+		r.phase(call.Connecting)
 	})
 }
 
@@ -288,9 +325,9 @@ func TestNoKeyringWithoutABus(t *testing.T) {
 
 func TestEveryEndHasWords(t *testing.T) {
 	reasons := []signal.EndReason{
-		signal.EndHangup, signal.EndDeclined, signal.EndCancelled, signal.EndBusy, signal.EndNoAnswer, signal.EndOffline,
+		signal.EndHangup, signal.EndDeclined, signal.EndCancelled, signal.EndBusy, signal.EndNoAnswer, signal.EndOffline, signal.EndDoNotDisturb,
 		signal.EndAnsweredElsewhere, signal.EndDeclinedElsewhere, signal.EndPeerGone, signal.EndConnectionFailed,
-		signal.EndServerLost, signal.EndServerStopped, signal.ErrAlreadyInCall, signal.ErrNotFound, signal.ErrTooMany,
+		signal.EndServerLost, signal.EndServerStopped, signal.ErrAlreadyInCall, signal.ErrNotFound, signal.ErrTooMany, signal.ErrBlocked,
 	}
 	for _, reason := range reasons {
 		for _, outgoing := range []bool{true, false} {

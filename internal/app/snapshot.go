@@ -32,12 +32,15 @@ type Snapshot struct {
 	// SigningIn is true while a sign-in or sign-up runs; SignInError is the last one's failure in words.
 	SigningIn   bool
 	SignInError string
+	Door        Door // of the server last looked up, for signing up
 
 	// Untrusted is a server's certificate that the person has to judge: App.Trust answers. nil: none. Changed ones deserve
 	// a loud warning.
 	Untrusted *signal.Untrusted
 
-	People []Person // sorted: online first, then by name; without Self
+	Account Account
+
+	People []Person // sorted: online first, then by name, the blocked last; without Self
 	Call   Call     // Call.Phase is call.Idle when there is none
 
 	Lobby []Line            // oldest first
@@ -56,7 +59,8 @@ type Snapshot struct {
 // Person is somebody on the roster.
 type Person struct {
 	signal.User
-	Unread int // chat lines not yet seen
+	Unread  int  // chat lines not yet seen
+	Blocked bool // by Self
 }
 
 // Line is one line of chat.

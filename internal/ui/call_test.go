@@ -343,6 +343,35 @@ func TestIncomingCall(t *testing.T) {
 	asked(t, f, "accept false", "decline")
 }
 
+// TestPuttingTheRingingWindowAway: closing it is not declining, which would stop the ringing on the person's other devices.
+func TestPuttingTheRingingWindowAway(t *testing.T) {
+	w, f := open(t, 900, 600, signedIn())
+	f.set(func(s *app.Snapshot) { inCall(s, call.Incoming) })
+	w.ring.putAway()
+	asked(t, f, "silence")
+	f.set(func(s *app.Snapshot) { s.Call.Ringing = 1 })
+	if w.ring.open || !w.main.incoming.root.Visible() {
+		t.Error("the window comes back, or the call cannot be answered here any more")
+	}
+	f.set(func(s *app.Snapshot) { s.Call = app.Call{} })
+	f.set(func(s *app.Snapshot) { inCall(s, call.Incoming); s.Call.ID = "call-10" })
+	if !w.ring.open {
+		t.Error("the next call does not pop up")
+	}
+}
+
+// TestClosingWhileItRings: with a tray the window only hides; the call goes on ringing.
+func TestClosingWhileItRings(t *testing.T) {
+	w, f := open(t, 900, 600, signedIn())
+	w.tray = true
+	f.set(func(s *app.Snapshot) { inCall(s, call.Incoming) })
+	w.closeAsked()
+	asked(t, f)
+	if w.gone.Load() || !w.ring.open {
+		t.Error("the program ended, or the ringing window went")
+	}
+}
+
 func TestCallThatOnlyRangLeavesALine(t *testing.T) {
 	for reason, want := range map[signal.EndReason]string{
 		signal.EndCancelled: "You missed a call from Maria Keller.", signal.EndAnsweredElsewhere: "You answered on another device.", signal.EndDeclined: "",

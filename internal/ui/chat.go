@@ -27,6 +27,7 @@ type chatView struct {
 	field    *widget.Field
 	send     *widget.IconButton
 	empty    *widget.Text
+	foot     fyne.CanvasObject
 	onEscape func()
 	inSight  func() bool
 
@@ -64,8 +65,8 @@ func newChatView(w *window, dark bool) *chatView {
 	v.send = widget.NewToggle(40, "Send", [2]string{"send", "send"}, [2]theme.Tone{theme.Clear, theme.Clear}, [2]theme.Tone{ink, idle}, v.submit)
 	v.send.SetDisabled(true)
 	v.empty = widget.NewText("Nothing has been said here yet.", theme.Body, v.tone(theme.ToneMuted)).Centred()
-	foot := inset(14, 12, container.NewBorder(nil, nil, nil, v.send, v.field))
-	v.root = container.NewBorder(nil, foot, nil, nil, container.NewStack(container.NewCenter(v.empty), v.log))
+	v.foot = inset(14, 12, container.NewBorder(nil, nil, nil, v.send, v.field))
+	v.root = container.NewBorder(nil, v.foot, nil, nil, container.NewStack(container.NewCenter(v.empty), v.log))
 	return v
 }
 
@@ -99,6 +100,14 @@ func (v *chatView) forget() {
 	v.chosen, v.id, v.lines, v.asked, v.told = false, "", nil, 0, 0
 	v.field.SetText("")
 	v.log.Reload()
+}
+
+// setWritable shows the field, or takes it away.
+func (v *chatView) setWritable(on bool) {
+	if on != v.foot.Visible() {
+		setVisible(v.foot, on)
+		v.root.Refresh()
+	}
 }
 
 func (v *chatView) focus() { v.w.win.Canvas().Focus(v.field) }

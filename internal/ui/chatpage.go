@@ -58,6 +58,8 @@ type chatPage struct {
 	view  *chatView
 	phone *widget.IconButton
 	video *widget.Button
+	block *widget.IconButton
+	bar   *blockBar
 	id    string
 }
 
@@ -67,15 +69,18 @@ func newChatPage(w *window, m *mainPage) *chatPage {
 	p.view.inSight = func() bool { return m.root.Visible() && p.root.Visible() }
 	p.phone = widget.NewIconButton("phone", "Call", 42, func() { w.cmd.Dial(p.id, false) })
 	p.video = widget.NewButton("Video call", "camera", widget.Main, func() { w.cmd.Dial(p.id, true) })
-	p.head = newPageHead(m, true, p.phone, p.video)
+	p.bar = newBlockBar(w)
+	p.block = widget.NewIconButton("block", "Block", 42, func() { p.bar.ask(p.id) })
+	p.head = newPageHead(m, true, p.block, p.phone, p.video)
 	p.root = container.NewStack(widget.NewPanel(theme.TonePage, 0), container.NewBorder(
-		container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), nil, nil, nil, p.view.root,
+		column(0, container.NewStack(widget.NewPanel(theme.ToneSurface, 0), p.head.root), p.bar.root), nil, nil, nil, p.view.root,
 	))
 	return p
 }
 
 func (p *chatPage) choose(id string) {
 	p.id = id
+	p.bar.choose(id)
 	p.view.choose(id)
 	p.show(p.w.snap)
 }
@@ -86,6 +91,8 @@ func (p *chatPage) setNarrow(narrow bool) {
 }
 
 func (p *chatPage) show(s app.Snapshot) {
+	blocked := p.bar.show(s)
+	kind := signal.Kind("")
 	if p.id == lobby {
 		online := 0
 		for _, o := range s.People {
@@ -97,16 +104,20 @@ func (p *chatPage) show(s app.Snapshot) {
 		p.head.name.SetText("Lobby")
 		p.head.state.SetText(either(online == 0, "Nobody else is online", plural(online, "other is online", "others are online")))
 	} else if u, ok := person(s, p.id); ok {
-		p.head.face.Set(nameOf(u), iconOf(u), presence(u.Online))
+		u.Online = u.Online && !blocked
+		kind = u.Kind
+		p.head.face.Set(nameOf(u), iconOf(u), presence(u))
 		p.head.name.SetText(nameOf(u))
-		p.head.state.SetText(either(u.Kind == signal.KindEcho, "Sends your own picture and sound back", either(u.Online, "Online", "Offline")))
+		p.head.state.SetText(either(blocked, "Blocked", either(u.Kind == signal.KindEcho, "Sends your own picture and sound back", presenceWords(u))))
 	}
-	one := p.id != lobby
-	if one != p.phone.Visible() {
+	one, person := p.id != lobby && !blocked, kind == signal.KindPerson && !blocked
+	if one != p.phone.Visible() || person != p.block.Visible() {
 		setVisible(p.phone, one)
 		setVisible(p.video, one)
+		setVisible(p.block, person)
 		p.head.row.Refresh()
 	}
+	p.view.setWritable(!blocked)
 	p.view.show(s)
 }
 

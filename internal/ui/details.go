@@ -119,7 +119,8 @@ func (p *detailsPage) set(c signal.CallRecord) {
 	p.kind.SetTone(either2(c.Missed, theme.ToneBadText, theme.ToneMuted))
 	p.again.SetText(either(c.Direction == signal.Incoming, "Call back", "Call again"))
 	p.again.SetIcon(either(c.Video, "camera", "phone"))
-	setVisible(p.chat, c.Peer.Kind != signal.KindEcho)
+	setVisible(p.again, c.Peer.Kind != signal.KindDeleted)
+	setVisible(p.chat, c.Peer.Kind == signal.KindPerson)
 	answered, long, path, setup := "", "", "", ""
 	if c.Accepted != nil {
 		answered = fmt.Sprintf("After %s", lasted(c.Accepted.Sub(c.Started)))

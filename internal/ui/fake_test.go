@@ -57,8 +57,28 @@ func (a *fake) SignIn(server, name, password string) {
 	a.ask("sign in %s %s %s", server, name, password)
 }
 
-func (a *fake) SignUp(server, name, password string) {
-	a.ask("sign up %s %s %s", server, name, password)
+func (a *fake) SignUp(server, name, password, invite string) {
+	a.ask("sign up %s %s %s %q", server, name, password, invite)
+}
+func (a *fake) LookUp(server, invite string)         { a.ask("look up %s %q", server, invite) }
+func (a *fake) SignOutEverywhere()                   { a.ask("sign out everywhere") }
+func (a *fake) Silence()                             { a.ask("silence") }
+func (a *fake) LoadAccount()                         { a.ask("load account") }
+func (a *fake) ChangePassword(old, fresh string)     { a.ask("password %s %s", old, fresh) }
+func (a *fake) EndSession(id string)                 { a.ask("end session %s", id) }
+func (a *fake) EndOtherSessions()                    { a.ask("end other sessions") }
+func (a *fake) Block(id string)                      { a.ask("block %s", id) }
+func (a *fake) Unblock(id string)                    { a.ask("unblock %s", id) }
+func (a *fake) CreateInvite()                        { a.ask("invite") }
+func (a *fake) RevokeInvite(id string)               { a.ask("revoke %s", id) }
+func (a *fake) Export()                              { a.ask("export") }
+func (a *fake) DeleteAccount(pass string, lines bool) { a.ask("delete %s %v", pass, lines) }
+func (a *fake) SetDND(on bool, until time.Time) {
+	if until.IsZero() {
+		a.ask("dnd %v", on)
+	} else {
+		a.ask("dnd %v until %s", on, until.Format("02 15:04"))
+	}
 }
 func (a *fake) Trust(yes bool)             { a.ask("trust %v", yes) }
 func (a *fake) SignOut()                   { a.ask("sign out") }
@@ -171,4 +191,27 @@ func inCall(s *app.Snapshot, p call.Phase) {
 	if p == call.Ended {
 		s.Call.Reason, s.Call.Lasted = string(signal.EndHangup), 764*time.Second
 	}
+}
+
+// withAccount adds what the page of the own account shows; dilan is blocked, Maria does not want to be disturbed.
+func withAccount(s *app.Snapshot) {
+	s.Account = app.Account{
+		MayInvite: true, NewInvite: "https://calls.example.org/#invite=Zq3-xw_81kLmPqRsTuVwXyZ012",
+		Blocked: []signal.User{{ID: "dilan", Name: "dilan", Kind: signal.KindPerson}},
+		Sessions: []signal.SessionInfo{
+			{ID: "s1", Device: "Anna's laptop", Current: true, Used: noon},
+			{ID: "s2", Device: "Firefox on Android", Used: noon.Add(-26 * time.Hour)},
+			{ID: "s3", Used: noon.Add(-40 * 24 * time.Hour)},
+		},
+		Invites: []signal.InviteInfo{
+			{ID: "i1", Created: noon, Expires: noon.Add(7 * 24 * time.Hour), UsesLeft: 1},
+			{ID: "i2", Created: noon.Add(-9 * 24 * time.Hour), Expires: noon.Add(-2 * 24 * time.Hour), UsedBy: []string{"Maria Keller"}},
+		},
+	}
+	people := append([]app.Person{}, s.People...)
+	for i := range people {
+		people[i].Blocked = people[i].ID == "dilan"
+		people[i].DND = people[i].ID == "maria"
+	}
+	s.People = people
 }

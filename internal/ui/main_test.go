@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -14,6 +15,7 @@ import (
 
 	"visavis.example/internal/app"
 	"visavis.example/internal/call"
+	"visavis.example/internal/signal"
 )
 
 // TestMain opens a real window instead of testing when VISAVIS_SHOW says so: that needs the main goroutine. It is how the
@@ -72,6 +74,62 @@ var scenes = map[string]func(w *window, f *fake){
 			*s = app.Snapshot{Settings: s.Settings, SignInError: "The name or the password is wrong. After ten wrong attempts you have to wait."}
 		})
 		w.signIn.mode.Select(1)
+	},
+	"signup": func(w *window, f *fake) {
+		f.set(func(s *app.Snapshot) {
+			*s = app.Snapshot{Settings: app.Settings{Server: "calls.example.org", Theme: s.Settings.Theme}}
+			s.Door = app.Door{Server: "calls.example.org", Mode: signal.SignUpInvite}
+		})
+		w.signIn.mode.Select(1)
+	},
+	"signup-invited": func(w *window, f *fake) {
+		f.set(func(s *app.Snapshot) {
+			*s = app.Snapshot{Settings: app.Settings{Theme: s.Settings.Theme}}
+			s.Door = app.Door{
+				Server: "https://calls.example.org", Mode: signal.SignUpInvite, Invite: "Zq3-xw_81kLmPqRs", Good: true, By: "Maria Keller",
+				Expires: noon.Add(6 * 24 * time.Hour),
+			}
+		})
+		w.signIn.server.SetText("https://calls.example.org/#invite=Zq3-xw_81kLmPqRs")
+	},
+	"signup-closed": func(w *window, f *fake) {
+		f.set(func(s *app.Snapshot) {
+			*s = app.Snapshot{Settings: app.Settings{Server: "calls.example.org", Theme: s.Settings.Theme}}
+			s.Door = app.Door{Server: "calls.example.org", Mode: signal.SignUpClosed}
+		})
+		w.signIn.mode.Select(1)
+	},
+	"account": func(w *window, f *fake) {
+		f.set(withAccount)
+		w.main.openAccount()
+	},
+	"account-delete": func(w *window, f *fake) {
+		f.set(func(s *app.Snapshot) {
+			s.Account.Said = app.Outcome{Step: app.StepDelete, Text: "The password is wrong.", Failed: true}
+		})
+		w.main.openAccount()
+		w.main.account.askLeave(true)
+		w.main.account.scroll.ScrollToBottom()
+	},
+	"account-end": func(w *window, f *fake) {
+		f.set(withAccount)
+		w.main.openAccount()
+		w.main.account.scroll.ScrollToBottom()
+	},
+	"block-ask": func(w *window, _ *fake) {
+		w.main.openChat("bob")
+		w.main.chat.bar.ask("bob")
+	},
+	"blocked": func(w *window, f *fake) {
+		f.set(withAccount)
+		w.main.openChat("dilan")
+	},
+	"undisturbed": func(w *window, f *fake) {
+		f.set(func(s *app.Snapshot) {
+			withAccount(s)
+			s.Self.DND, s.Account.DNDUntil = true, noon.Add(time.Hour)
+		})
+		w.main.openChat("maria")
 	},
 	"welcome": func(*window, *fake) {},
 	"chat":    func(w *window, _ *fake) { w.main.openChat("bob") },

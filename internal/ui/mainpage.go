@@ -27,7 +27,8 @@ type mainPage struct {
 	chat     *chatPage
 	details  *detailsPage
 	settings *settingsPage
-	pages    []fyne.CanvasObject // the four above
+	account  *accountPage
+	pages    []fyne.CanvasObject // the five above
 	banner   *banner
 	incoming *incomingBar
 	split    *fyne.Container
@@ -42,9 +43,10 @@ func newMainPage(w *window) *mainPage {
 	m.chat = newChatPage(w, m)
 	m.details = newDetailsPage(w, m)
 	m.settings = newSettingsPage(w, m)
+	m.account = newAccountPage(w, m)
 	m.banner = newBanner()
 	m.incoming = newIncomingBar(w)
-	m.pages = []fyne.CanvasObject{m.welcome.root, m.chat.root, m.details.root, m.settings.root}
+	m.pages = []fyne.CanvasObject{m.welcome.root, m.chat.root, m.details.root, m.settings.root, m.account.root}
 	edge := widget.NewPanel(theme.ToneBorder, 0)
 	objects := append([]fyne.CanvasObject{m.side.root}, m.pages...)
 	m.split = container.New(widget.Layout{
@@ -98,6 +100,7 @@ func (m *mainPage) setNarrow(narrow bool) {
 	m.chat.setNarrow(narrow)
 	m.details.setNarrow(narrow)
 	m.settings.setNarrow(narrow)
+	m.account.head.setNarrow(narrow)
 }
 
 // page gives the chosen page.
@@ -109,6 +112,8 @@ func (m *mainPage) page() fyne.CanvasObject {
 		return m.details.root
 	case chooseSettings:
 		return m.settings.root
+	case chooseAccount:
+		return m.account.root
 	case chooseNothing:
 	}
 	return m.welcome.root
@@ -137,6 +142,7 @@ func (m *mainPage) forget() {
 	m.back()
 	m.side.forget()
 	m.chat.view.forget()
+	m.account.forget()
 	m.w.call.drawer.chat.forget()
 }
 
@@ -159,6 +165,12 @@ func (m *mainPage) openSettings() {
 	m.side.choose(choice{chooseSettings, ""})
 	m.settings.opened()
 	m.open(m.settings.root)
+}
+
+func (m *mainPage) openAccount() {
+	m.side.choose(choice{chooseAccount, ""})
+	m.account.opened()
+	m.open(m.account.root)
 }
 
 // topRoom is the height of the strips over the page.
@@ -191,6 +203,7 @@ func (m *mainPage) show(s app.Snapshot) {
 	m.chat.show(s)
 	m.details.show(s)
 	m.settings.show(s)
+	m.account.show(s)
 }
 
 // banner says that the server is away.

@@ -53,7 +53,7 @@ func TestSignIn(t *testing.T) {
 	}
 	p.mode.Select(1)
 	test.Tap(p.submit)
-	asked(t, f, "sign up calls.example.org anna secret words")
+	asked(t, f, `look up calls.example.org ""`, `sign up calls.example.org anna secret words ""`)
 
 	f.set(func(s *app.Snapshot) { *s = signedIn() })
 	if p.root.Visible() || !w.main.root.Visible() || p.password.Text != "" {

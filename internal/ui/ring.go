@@ -30,6 +30,7 @@ type ringWindow struct {
 
 	video    bool   // the caller means to send a picture
 	onlyRang string // id of the call that rings or rang here and was not accepted here
+	put      string // id of the call whose window was put away: it rings on elsewhere, and can be answered in the main window
 }
 
 // labelledButton is a round button with words below it.
@@ -88,7 +89,7 @@ func (r *ringWindow) show(s app.Snapshot) {
 	r.accept.button.SetIcon(icon)
 	r.other.button.SetIcon(otherIcon)
 	r.other.text.SetText(either(r.video, "Without camera", "With camera"))
-	if !r.open {
+	if !r.open && r.put != c.ID {
 		r.popUp()
 	}
 }
@@ -101,7 +102,7 @@ func (r *ringWindow) popUp() {
 		r.win.SetFixedSize(true)
 		r.win.SetContent(r.content())
 		r.win.Resize(fyne.NewSize(380, 420))
-		r.win.SetCloseIntercept(r.w.cmd.Decline)
+		r.win.SetCloseIntercept(r.putAway)
 		r.win.Canvas().SetOnTypedKey(func(k *fyne.KeyEvent) {
 			switch k.Name {
 			case fyne.KeyReturn, fyne.KeyEnter:
@@ -134,6 +135,13 @@ func (r *ringWindow) content() fyne.CanvasObject {
 			widget.Place(r.accept.root, s.Width/2-52+116, y, 104, 86)
 		},
 	}, back, r.waves.root, r.avatar, r.name, r.words, r.decline.root, r.other.root, r.accept.root)
+}
+
+// putAway is what closing the window means: not now, and not here. It is not a refusal for all of the person's devices.
+func (r *ringWindow) putAway() {
+	r.put = r.onlyRang
+	r.w.cmd.Silence()
+	r.hide()
 }
 
 func (r *ringWindow) hide() {

@@ -51,13 +51,17 @@ func (r *personRow) button(icon, hint string, tapped func()) *widget.RowButton {
 }
 
 func (r *personRow) set(p app.Person, lines []app.Line, chosen bool) {
-	sub := either(p.Online, "Online", "Offline")
-	if p.Kind == signal.KindEcho {
+	sub := presenceWords(p.User)
+	switch {
+	case p.Blocked:
+		sub = "Blocked"
+		p.Online = false
+	case p.Kind == signal.KindEcho:
 		sub = "Test call: see and hear yourself"
-	} else if len(lines) > 0 {
+	case len(lines) > 0:
 		sub = preview(lines[len(lines)-1], false)
 	}
-	r.fill(p.ID, nameOf(p.User), iconOf(p.User), sub, presence(p.Online), p.Unread, chosen)
+	r.fill(p.ID, nameOf(p.User), iconOf(p.User), sub, presence(p.User), p.Unread, chosen)
 	setVisible(r.phone, p.Online)
 	setVisible(r.camera, p.Online)
 	setVisible(r.chat, p.Kind != signal.KindEcho)

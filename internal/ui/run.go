@@ -9,6 +9,7 @@ import (
 	"image"
 	"os"
 	"runtime"
+	"time"
 
 	fyneapp "fyne.io/fyne/v2/app"
 	"fyne.io/fyne/v2/driver/software"
@@ -20,13 +21,17 @@ import (
 // Commands is what a person can ask for; *app.App is the real one. None of its methods blocks.
 type Commands interface {
 	SignIn(server, name, password string)
-	SignUp(server, name, password string)
+	SignUp(server, name, password, invite string)
+	LookUp(server, invite string)
 	SignOut()
 	Trust(yes bool) // of the certificate in Snapshot.Untrusted
+	SignOutEverywhere()
+	AccountCommands
 
 	Dial(userID string, video bool)
 	Accept(video bool)
 	Decline()
+	Silence()
 	Hangup()
 	Dismiss()
 	SetMicrophone(on bool)
@@ -48,6 +53,21 @@ type Commands interface {
 
 	// Subscribe calls f with the present snapshot and with every later one, one after the other, from the app's loop.
 	Subscribe(f func(app.Snapshot)) (cancel func())
+}
+
+// AccountCommands are those about the own account.
+type AccountCommands interface {
+	LoadAccount()
+	SetDND(on bool, until time.Time)
+	ChangePassword(old, fresh string)
+	EndSession(id string)
+	EndOtherSessions()
+	Block(userID string)
+	Unblock(userID string)
+	CreateInvite()
+	RevokeInvite(id string)
+	Export()
+	DeleteAccount(password string, lines bool)
 }
 
 // PictureTarget is a place for moving pictures. Its methods may be called from one goroutine at a time and never wait for

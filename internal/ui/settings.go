@@ -51,13 +51,14 @@ func newSettingsPage(w *window, m *mainPage) *settingsPage {
 	})
 	p.server = widget.NewNote(theme.ToneText)
 	again := widget.NewButton("Look for devices again", "again", widget.Bare, w.cmd.RefreshDevices)
+	mine := widget.NewButton("Your account", "person", widget.Quiet, m.openAccount)
 	out := widget.NewButton("Sign out", "sign-out", widget.Risky, w.cmd.SignOut)
 	content := column(18,
 		card("Camera and sound", labelled("Camera", p.camera), labelled("Microphone", p.mic), labelled("Speaker", p.sound),
 			container.New(leading{}, again)),
 		card("Your voice", column(2, p.voice[0], p.voice[1], p.voice[2])),
 		card("Appearance", p.look),
-		card("Account", p.server, container.New(leading{}, out)))
+		card("Account", p.server, container.New(leading{}, line(8, mine, out))))
 	scroll := container.NewVScroll(container.New(widget.Layout{
 		Min: func() fyne.Size { return content.MinSize().AddWidthHeight(32, 48) },
 		Place: func(s fyne.Size) {

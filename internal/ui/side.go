@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -19,6 +20,7 @@ const (
 	chooseChat
 	chooseCall
 	chooseSettings
+	chooseAccount
 )
 
 // choice is what the page beside the side bar shows: a chat by user id, or a call by its id.
@@ -42,6 +44,7 @@ type sideBar struct {
 	me     *widget.Avatar
 	name   *widget.Text
 	state  *widget.Text
+	moon   *widget.IconButton
 	tabs   *widget.Tabs
 	search *widget.Field
 	none   *widget.Note
@@ -77,8 +80,11 @@ func newSideBar(w *window, m *mainPage) *sideBar {
 	b.people, b.calls = b.newPeople(), b.newCalls()
 	b.calls.Hide()
 	gear := widget.NewIconButton("settings", "Settings", 40, m.openSettings)
+	b.moon = widget.NewToggle(40, "Do not disturb", [2]string{"moon", "moon"}, [2]theme.Tone{theme.Clear, theme.ToneBad},
+		[2]theme.Tone{theme.ToneMuted, theme.ToneOnColor}, func() { w.cmd.SetDND(!b.s.Self.DND, time.Time{}) })
 	who := column(0, b.name, b.state)
-	head := stretch(12, who, b.me, who, gear)
+	self := widget.NewTouch(stretch(12, who, b.me, who), m.openAccount)
+	head := stretch(4, self, self, b.moon, gear)
 	top := inset(16, 14, column(14, head, b.tabs, b.search))
 	b.root = container.NewStack(widget.NewPanel(theme.ToneSurface, 0),
 		container.NewBorder(top, nil, nil, nil, container.NewStack(inset(24, 24, b.none), b.people, b.calls)))
@@ -182,9 +188,12 @@ func (b *sideBar) chooseFirst() {
 // show draws s.
 func (b *sideBar) show(s app.Snapshot) {
 	b.s = s
-	b.me.Set(nameOf(s.Self), "", presence(s.Link == app.Online))
-	b.name.SetText(nameOf(s.Self))
-	b.state.SetText(either(s.Link == app.Online, "Online at "+s.Server, "Connecting…"))
+	self := s.Self
+	self.Online = s.Link == app.Online
+	b.me.Set(nameOf(self), "", presence(self))
+	b.name.SetText(nameOf(self))
+	b.moon.SetOn(self.DND)
+	b.state.SetText(selfWords(s, b.w.now()))
 	b.refill()
 }
 
@@ -264,8 +273,11 @@ func (b *sideBar) lobbyUnread() int {
 	return n
 }
 
-func presence(online bool) widget.Presence {
-	if online {
+func presence(u signal.User) widget.Presence {
+	switch {
+	case u.Online && u.DND:
+		return widget.Undisturbed
+	case u.Online:
 		return widget.Online
 	}
 	return widget.Offline

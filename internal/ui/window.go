@@ -205,9 +205,10 @@ func (w *window) raise() {
 	w.win.RequestFocus()
 }
 
-// closeAsked: with a tray the window hides and calls still come in; without one nobody could bring it back.
+// closeAsked: with a tray the window hides and calls still come in; without one nobody could bring it back. A call that only
+// rings is not refused by it: the ringing window stays, or the person's other devices ring on.
 func (w *window) closeAsked() {
-	if w.tray && !w.snap.Call.Live() {
+	if w.tray && (!w.snap.Call.Live() || w.snap.Call.Phase == call.Incoming) {
 		w.win.Hide()
 		return
 	}

@@ -69,7 +69,7 @@ func sameDay(a, b time.Time) bool {
 func endWords(c app.Call) (title, more string) {
 	title, more = sentences(app.EndText(c.Reason, c.Outgoing, nameOf(c.Peer)))
 	switch signal.EndReason(c.Reason) {
-	case signal.EndNoAnswer, signal.EndBusy, signal.EndOffline:
+	case signal.EndNoAnswer, signal.EndBusy, signal.EndOffline, signal.EndDoNotDisturb:
 		if c.Outgoing {
 			more = "You can leave a message, or try again later."
 		}
@@ -146,6 +146,8 @@ func recordWords(r signal.CallRecord) string {
 		return "No answer"
 	case signal.EndOffline:
 		return "Was not online"
+	case signal.EndDoNotDisturb:
+		return "Do not disturb"
 	case signal.EndCancelled:
 		return "Cancelled " + kind
 	case signal.EndServerStopped, signal.EndConnectionFailed, signal.EndPeerGone:
@@ -174,6 +176,57 @@ func title(s string) string {
 	return string(s[0]-'a'+'A') + s[1:]
 }
 
+// presenceWords says in a word or two where a person is.
+func presenceWords(u signal.User) string {
+	switch {
+	case u.Online && u.DND:
+		return "Does not want to be disturbed"
+	case u.Online:
+		return "Online"
+	}
+	return "Offline"
+}
+
+// selfWords says the same of oneself.
+func selfWords(s app.Snapshot, now time.Time) string {
+	switch {
+	case s.Link != app.Online:
+		return "Connecting…"
+	case s.Self.DND && !s.Account.DNDUntil.IsZero():
+		return "Do not disturb until " + moment(s.Account.DNDUntil, now)
+	case s.Self.DND:
+		return "Do not disturb"
+	}
+	return "Online at " + s.Server
+}
+
+// moment gives a time to come: 14:05, tomorrow at 08:00, 2 January.
+func moment(t, now time.Time) string {
+	t = t.Local()
+	switch {
+	case sameDay(t, now):
+		return t.Format("15:04")
+	case sameDay(t, now.AddDate(0, 0, 1)):
+		return t.Format("tomorrow at 15:04")
+	case t.Year() == now.Year():
+		return t.Format("2 January")
+	}
+	return t.Format("2 January 2006")
+}
+
+// lastUsed says when a device was last there. The server counts in hours.
+func lastUsed(t, now time.Time) string {
+	switch {
+	case now.Sub(t) < 2*time.Hour:
+		return "Active lately"
+	case sameDay(t, now):
+		return "Last active today"
+	case sameDay(t, now.AddDate(0, 0, -1)):
+		return "Last active yesterday"
+	}
+	return "Last active on " + t.Local().Format("2 January 2006")
+}
+
 // nameOf gives what to call a person.
 func nameOf(u signal.User) string {
 	switch {
@@ -181,6 +234,8 @@ func nameOf(u signal.User) string {
 		return u.Name
 	case u.Kind == signal.KindEcho:
 		return "Echo"
+	case u.Kind == signal.KindDeleted:
+		return "Deleted account"
 	}
 	return "Somebody"
 }

@@ -19,6 +19,7 @@ const (
 	NoPresence Presence = iota
 	Offline
 	Online
+	Undisturbed // here, and does not want calls
 )
 
 // Avatar is a circle with the initials of a name on a colour made from it, or a drawing, and perhaps a presence dot.
@@ -31,6 +32,7 @@ type Avatar struct {
 	behind   theme.Tone // what the dot is cut out of
 
 	disc, cut, dot *canvas.Circle
+	bar            *canvas.Rectangle // in the dot of who is undisturbed: colour alone tells not everybody
 	initials       *canvas.Text
 	img            *canvas.Image
 }
@@ -40,7 +42,7 @@ func NewAvatar(side float32, behind theme.Tone) *Avatar {
 	a := &Avatar{
 		side: side, behind: behind,
 		disc: canvas.NewCircle(nil), cut: canvas.NewCircle(nil), dot: canvas.NewCircle(nil),
-		initials: canvas.NewText("", nil), img: &canvas.Image{FillMode: canvas.ImageFillContain},
+		bar: canvas.NewRectangle(nil), initials: canvas.NewText("", nil), img: &canvas.Image{FillMode: canvas.ImageFillContain},
 	}
 	a.ExtendBaseWidget(a)
 	return a
@@ -63,7 +65,7 @@ func (a *Avatar) SetBehind(t theme.Tone) {
 
 // CreateRenderer implements fyne.Widget.
 func (a *Avatar) CreateRenderer() fyne.WidgetRenderer {
-	return NewRenderer([]fyne.CanvasObject{a.disc, a.initials, a.img, a.cut, a.dot},
+	return NewRenderer([]fyne.CanvasObject{a.disc, a.initials, a.img, a.cut, a.dot, a.bar},
 		func() fyne.Size { return fyne.NewSquareSize(a.side) },
 		func(s fyne.Size) {
 			x, y := (s.Width-a.side)/2, (s.Height-a.side)/2
@@ -74,6 +76,7 @@ func (a *Avatar) CreateRenderer() fyne.WidgetRenderer {
 			d := max(10, a.side*0.26)
 			Place(a.cut, x+a.side-d-1, y+a.side-d-1, d+4, d+4)
 			Place(a.dot, x+a.side-d+1, y+a.side-d+1, d, d)
+			Place(a.bar, x+a.side-d+1+d*0.25, y+a.side-d+1+d*0.4, d*0.5, d*0.2)
 		},
 		a.paint)
 }
@@ -90,12 +93,17 @@ func (a *Avatar) paint() {
 		a.img.Resource = theme.Icon(a.icon, p.OnColor)
 		a.img.Refresh()
 	}
-	a.cut.Hidden, a.dot.Hidden = a.presence != Online, a.presence != Online
-	a.cut.FillColor, a.dot.FillColor = a.behind(p), p.Good
+	here, undisturbed := a.presence == Online || a.presence == Undisturbed, a.presence == Undisturbed
+	a.cut.Hidden, a.dot.Hidden, a.bar.Hidden = !here, !here, !undisturbed
+	a.cut.FillColor, a.dot.FillColor, a.bar.FillColor = a.behind(p), p.Good, p.OnColor
+	if undisturbed {
+		a.dot.FillColor = p.Bad
+	}
 	a.disc.Refresh()
 	a.initials.Refresh()
 	a.cut.Refresh()
 	a.dot.Refresh()
+	a.bar.Refresh()
 }
 
 // Initials gives one or two letters for a name: "Maria Keller" MK, "bob" B.

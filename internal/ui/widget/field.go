@@ -11,6 +11,7 @@ import (
 type Field struct {
 	widget.Entry
 	OnEscape func()
+	OnLeave  func() // the cursor goes elsewhere
 	Limit    int // characters; 0: any number
 }
 
@@ -38,6 +39,14 @@ func NewPasswordField(placeholder string) *Field {
 	f.ExtendBaseWidget(f)
 	f.ActionItem = newRevealer(f)
 	return f
+}
+
+// FocusLost implements fyne.Focusable.
+func (f *Field) FocusLost() {
+	f.Entry.FocusLost()
+	if f.OnLeave != nil {
+		f.OnLeave()
+	}
 }
 
 // TypedKey implements fyne.Focusable.
