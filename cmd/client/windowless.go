@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"visavis.example/internal/app"
+	"visavis.example/internal/call"
 	vsignal "visavis.example/internal/signal"
 )
 
@@ -140,11 +141,16 @@ func windowless(o *options, stdout, stderr io.Writer) (int, error) {
 	return code, nil
 }
 
-// interrupted hangs up as a person would, and gives the exit code of the call that this ended.
+// interrupted hangs up as a person would, and gives the exit code of the call that this ended. What only rings is not
+// refused: the person's other devices ring on.
 func (c *client) interrupted() int {
-	c.app.Hangup()
 	hungUp := make(chan struct{})
-	c.app.View(func(app.Snapshot) { close(hungUp) })
+	c.app.View(func(s app.Snapshot) {
+		if s.Call.Phase != call.Incoming {
+			c.app.Hangup()
+		}
+		c.app.View(func(app.Snapshot) { close(hungUp) })
+	})
 	<-hungUp
 	select {
 	case code := <-c.robot.done:

@@ -20,7 +20,7 @@ import (
 type fakeOwn struct {
 	own      sync.Mutex
 	asked    []string
-	refuse   error // of everything that changes something
+	refuse   error  // of everything that changes something
 	before   func() // runs before such an answer
 	me       signal.Me
 	blocked  []signal.User
@@ -82,8 +82,13 @@ func (f *fakeOwn) Invites(context.Context, string) (signal.Invites, error) {
 func (f *fakeOwn) ChangePassword(_ context.Context, _ string, p signal.NewPassword) error {
 	return f.note("password %s %s", p.Old, p.New)
 }
-func (f *fakeOwn) SetDND(_ context.Context, _ string, d signal.DND) error { return f.note("dnd %v", d.On) }
-func (f *fakeOwn) EndSession(_ context.Context, _, id string) error       { return f.note("end %s", id) }
+
+func (f *fakeOwn) SetDND(_ context.Context, _ string, d signal.DND) error {
+	return f.note("dnd %v", d.On)
+}
+
+func (f *fakeOwn) EndSession(_ context.Context, _, id string) error { return f.note("end %s", id) }
+
 func (f *fakeOwn) EndSessions(_ context.Context, _ string, hereToo bool) error {
 	return f.note("end all %v", hereToo)
 }
@@ -92,7 +97,9 @@ func (f *fakeOwn) Unblock(_ context.Context, _, id string) error { return f.note
 func (f *fakeOwn) CreateInvite(context.Context, string, signal.NewInvite) (signal.Invitation, error) {
 	return signal.Invitation{ID: "i1", URL: "https://example.org/#invite=x"}, f.note("invite")
 }
+
 func (f *fakeOwn) RevokeInvite(_ context.Context, _, id string) error { return f.note("revoke %s", id) }
+
 func (f *fakeOwn) DeleteAccount(_ context.Context, _ string, l signal.Leave) error {
 	return f.note("delete %s %v", l.Password, l.Lines)
 }

@@ -60,18 +60,18 @@ func (a *fake) SignIn(server, name, password string) {
 func (a *fake) SignUp(server, name, password, invite string) {
 	a.ask("sign up %s %s %s %q", server, name, password, invite)
 }
-func (a *fake) LookUp(server, invite string)         { a.ask("look up %s %q", server, invite) }
-func (a *fake) SignOutEverywhere()                   { a.ask("sign out everywhere") }
-func (a *fake) Silence()                             { a.ask("silence") }
-func (a *fake) LoadAccount()                         { a.ask("load account") }
-func (a *fake) ChangePassword(old, fresh string)     { a.ask("password %s %s", old, fresh) }
-func (a *fake) EndSession(id string)                 { a.ask("end session %s", id) }
-func (a *fake) EndOtherSessions()                    { a.ask("end other sessions") }
-func (a *fake) Block(id string)                      { a.ask("block %s", id) }
-func (a *fake) Unblock(id string)                    { a.ask("unblock %s", id) }
-func (a *fake) CreateInvite()                        { a.ask("invite") }
-func (a *fake) RevokeInvite(id string)               { a.ask("revoke %s", id) }
-func (a *fake) Export()                              { a.ask("export") }
+func (a *fake) LookUp(server, invite string)          { a.ask("look up %s %q", server, invite) }
+func (a *fake) SignOutEverywhere()                    { a.ask("sign out everywhere") }
+func (a *fake) Silence()                              { a.ask("silence") }
+func (a *fake) LoadAccount()                          { a.ask("load account") }
+func (a *fake) ChangePassword(old, fresh string)      { a.ask("password %s %s", old, fresh) }
+func (a *fake) EndSession(id string)                  { a.ask("end session %s", id) }
+func (a *fake) EndOtherSessions()                     { a.ask("end other sessions") }
+func (a *fake) Block(id string)                       { a.ask("block %s", id) }
+func (a *fake) Unblock(id string)                     { a.ask("unblock %s", id) }
+func (a *fake) CreateInvite()                         { a.ask("invite") }
+func (a *fake) RevokeInvite(id string)                { a.ask("revoke %s", id) }
+func (a *fake) Export()                               { a.ask("export") }
 func (a *fake) DeleteAccount(pass string, lines bool) { a.ask("delete %s %v", pass, lines) }
 func (a *fake) SetDND(on bool, until time.Time) {
 	if until.IsZero() {

@@ -12,7 +12,7 @@ type Field struct {
 	widget.Entry
 	OnEscape func()
 	OnLeave  func() // the cursor goes elsewhere
-	Limit    int // characters; 0: any number
+	Limit    int    // characters; 0: any number
 }
 
 // NewField gives one with a placeholder.

@@ -31,9 +31,8 @@ function row(account, {id, device, current}) {
     const name = device || 'A device without a name';
     const note = h('span', {class: 'row-note'});
     const end = h('button', {type: 'button', class: 'link', testid: 'end-session', 'aria-label': `Sign out ${name}`, onclick: () => account.endSession(id)}, 'Sign out');
-    const node = h('li', {}, icon('device'), h('span', {class: 'row-text'}, h('span', {class: 'row-name', dir: 'auto'}, name), note), end);
+    const node = h('li', {}, icon('device'), h('span', {class: 'row-text'}, h('span', {class: 'row-name', dir: 'auto'}, name), note), !current && end);
     attr(node, 'data-current', current);
-    show(end, !current);
     /** @param {SessionInfo} s */
     const update = s => {
         setText(note, s.current ? 'This browser' : lastUsed(new Date(s.used), new Date()));
