@@ -38,6 +38,7 @@ func main() {
 
 const overview = `visavis-server is the server of Visavis.
 
+  visavis-server setup [flags]   ask three questions, write the configuration and systemd units
   visavis-server serve [flags]   run until SIGTERM or Ctrl-C
   visavis-server config [FILE]   print a configuration file with every setting, or check one
   visavis-server health [--data DIR] [--wait TIME]
@@ -62,6 +63,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return serve(ctx, args[1:], env, out, problems)
 	case "health":
 		return health(ctx, args[1:], env, out, problems)
+	case "setup":
+		return setup(args[1:], os.Stdin, out, problems)
 	case "config":
 		return config(args[1:], out, problems)
 	case "user", "invite", "export", "backup", "restore":
@@ -91,6 +94,9 @@ func serve(ctx context.Context, args []string, env func(string) (string, bool), 
 		fmt.Fprintln(problems, "visavis-server:", err)
 		return exitFailed
 	}
+	reload := make(chan os.Signal, 1) // from the very beginning: an unexpected SIGHUP ends a process
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	s := &server.Server{Config: o.config}
 	if err := s.Start(ctx); err != nil {
 		fmt.Fprintln(problems, "visavis-server:", err)
@@ -105,14 +111,28 @@ func serve(ctx context.Context, args []string, env func(string) (string, bool), 
 	}
 	tell(systemd.Ready)
 	debug.FreeOSMemory() // what only starting needed: a third of an idle server
-	select {
-	case <-ctx.Done():
-		o.config.Logger.Info("stopping")
-		tell(systemd.Stopping)
-		return exitOK
-	case err := <-s.Failed():
+	if err := stay(ctx, s, reload, o.config.Logger); err != nil {
 		fmt.Fprintln(problems, "visavis-server:", err)
 		return exitFailed
+	}
+	o.config.Logger.Info("stopping")
+	tell(systemd.Stopping)
+	return exitOK
+}
+
+// stay runs until the server is told to stop, which is no error, or fails. SIGHUP takes over a changed certificate.
+func stay(ctx context.Context, s *server.Server, reload <-chan os.Signal, log *slog.Logger) error {
+	for {
+		select {
+		case <-reload:
+			if err := s.ReloadCertificate(); err != nil {
+				log.Error("the changed certificate cannot be used; the old one stays in use", "error", err)
+			}
+		case <-ctx.Done():
+			return nil
+		case err := <-s.Failed():
+			return err
+		}
 	}
 }
 

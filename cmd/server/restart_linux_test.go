@@ -70,11 +70,12 @@ func newManager(t *testing.T) *manager {
 }
 
 // start starts a server and waits until it says that it listens.
-func (m *manager) start() {
+func (m *manager) start(more ...string) {
 	m.t.Helper()
 	// The shell's process becomes the server's: only so can LISTEN_PID be known before it starts.
 	m.cmd = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, os.Args[0], "serve", "--data", m.data,
 		"--listen", m.site.Addr().String(), "--turn-listen", m.relay.LocalAddr().String())
+	m.cmd.Args = append(m.cmd.Args, more...)
 	m.cmd.Env = append(os.Environ(), asServer+"=1", fmt.Sprint("LISTEN_FDS=", len(m.files)))
 	m.cmd.ExtraFiles = m.files
 	m.cmd.Stderr = os.Stderr
