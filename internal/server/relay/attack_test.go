@@ -215,6 +215,8 @@ func pairOf(t *testing.T, s *Server, call string) (p, q *probe) {
 	return p, q
 }
 
+const receiveQuiet = 300 * time.Millisecond
+
 // received counts the payload that arrives until nothing has for a while.
 func received(p *probe, quiet time.Duration) (bytes int, err error) {
 	for buf := make([]byte, 2048); ; {
@@ -235,35 +237,67 @@ func received(p *probe, quiet time.Duration) (bytes int, err error) {
 func TestAttackRelayBandwidth(t *testing.T) { onBothPaths(t, relayBandwidth) }
 
 func relayBandwidth(t *testing.T, portable bool) {
-	const bps = 4_000_000
-	s := start(t, &Server{Portable: portable, Limits: Limits{BitsPerSecond: bps}})
+	s := start(t, &Server{Portable: portable, Limits: Limits{BitsPerSecond: floodRate}})
 	p, q := pairOf(t, s, signal.NewID())
 	data := string(make([]byte, 1000))
+	flood(t, s, q, func() int {
+		p.channelData(0x4000, data)
+		return len(data)
+	})
+}
+
+// The same from outside: a peer that floods somebody's relayed port.
+func TestAttackFloodedRelayedPort(t *testing.T) { onBothPaths(t, floodedPort) }
+
+func floodedPort(t *testing.T, portable bool) {
+	peer, err := net.ListenPacket("udp4", "127.9.0.1:0")
+	if err != nil {
+		t.Skip("this system has one loopback address: ", err)
+	}
+	defer peer.Close()
+	s := start(t, &Server{
+		Portable: portable, Limits: Limits{BitsPerSecond: floodRate}, foreign: netip.MustParsePrefix("127.9.0.0/16"),
+	})
+	p, _ := pairOf(t, s, signal.NewID())
+	if got := p.bind(0x4001, addrPort(peer.LocalAddr())); got != "ok" {
+		t.Fatal(got)
+	}
+	data := make([]byte, 1000)
+	flood(t, s, p, func() int {
+		n, _ := peer.WriteTo(data, net.UDPAddrFromAddrPort(p.relayed))
+		return n
+	})
+}
+
+const floodRate = 4_000_000 // bits a second of an allocation
+
+// flood sends for a while, and looks at what comes out at q.
+func flood(t *testing.T, s *Server, q *probe, send func() int) {
+	t.Helper()
 	began := time.Now()
 	sent := 0
 	over := make(chan int)
 	go func() {
-		n, err := received(q, 300*time.Millisecond)
+		n, err := received(q, receiveQuiet)
 		if err != nil {
 			t.Error(err)
 		}
 		over <- n
 	}()
 	for time.Since(began) < 700*time.Millisecond {
-		p.channelData(0x4000, data)
-		sent += len(data)
+		sent += send()
 	}
 	took := time.Since(began)
 	got := <-over
-	most := bps / 8 * (took + meterDepth).Seconds() * 1.1
+	most := floodRate / 8 * (took + meterDepth).Seconds() * 1.1
 	if float64(sent) < 3*most {
 		t.Skipf("this machine sent %d bytes only, which is no attack", sent)
 	}
 	if float64(got) > most || float64(got) < most/3 {
 		t.Errorf("%d of %d bytes came through, want about %.0f", got, sent, most)
 	}
-	if n := s.Stats().Capped; n == 0 {
-		t.Error("nothing was counted as capped")
+	if n := s.Stats(); n.Capped == 0 || float64(n.UpBytes) > most || float64(n.DownBytes) > most {
+		t.Errorf("counted %+v, want less than %.0f bytes each way", n, most)
 	}
 }
 
@@ -275,7 +309,7 @@ func relayAfterHangUp(t *testing.T, portable bool) {
 	call := signal.NewID()
 	p, q := pairOf(t, s, call)
 	p.channelData(0x4000, "during the call")
-	if n, err := received(q, 300*time.Millisecond); n != len("during the call") || err != nil {
+	if n, err := received(q, receiveQuiet); n != len("during the call") || err != nil {
 		t.Fatalf("%d bytes during the call, %v", n, err)
 	}
 	s.EndCall(call)

@@ -27,7 +27,12 @@ type probe struct {
 
 func newProbe(t testing.TB, s *Server, a account) *probe {
 	t.Helper()
-	c, err := net.Dial("udp", s.Addr().String())
+	return newProbeAt(t, s.Addr(), a)
+}
+
+func newProbeAt(t testing.TB, server netip.AddrPort, a account) *probe {
+	t.Helper()
+	c, err := net.Dial("udp", server.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,12 +131,16 @@ func (p *probe) allocate() string {
 	p.t.Helper()
 	p.challenge()
 	m := p.ask(p.signed(stun.MethodAllocate, stun.NewTransactionID(), udpTransport))
+	p.noteRelayed(m)
+	return outcome(m)
+}
+
+func (p *probe) noteRelayed(m *stun.Message) {
 	var at stun.XORMappedAddress
 	if at.GetFromAs(m, stun.AttrXORRelayedAddress) == nil {
 		ip, _ := netip.AddrFromSlice(at.IP)
 		p.relayed = netip.AddrPortFrom(ip.Unmap(), uint16(at.Port))
 	}
-	return outcome(m)
 }
 
 func (p *probe) permission(a netip.AddrPort) string {
