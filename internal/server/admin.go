@@ -108,6 +108,9 @@ func OpenOffline(ctx context.Context, dir, version string, work accounts.Work, l
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
+	if err := mayWrite(dir); err != nil {
+		return nil, err
+	}
 	lock, err := lockFolder(dir)
 	if err != nil {
 		return nil, err
@@ -146,6 +149,9 @@ func (o *Offline) Close() error {
 func Restore(ctx context.Context, dir string, r io.Reader, now time.Time) (backup.Manifest, string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return backup.Manifest{}, "", fmt.Errorf("data folder: %w", err)
+	}
+	if err := mayWrite(dir); err != nil {
+		return backup.Manifest{}, "", err
 	}
 	lock, err := lockFolder(dir)
 	if err != nil {

@@ -1,9 +1,12 @@
 package accounts
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +51,11 @@ func TestSignUpModes(t *testing.T) {
 	v, err := a.CreateInvite(ctx, anna.ID, signal.NewInvite{Uses: 2, Days: 3})
 	if err != nil || v.Uses != 2 || v.Expires.Sub(clock.Now()) != 3*24*time.Hour || signal.CheckID("invite", v.Invite) != nil {
 		t.Fatalf("invite %+v, %v", v, err)
+	}
+	for _, file := range []string{a.Store.Path, a.Store.Path + "-wal"} {
+		if b, err := os.ReadFile(file); err == nil && (bytes.Contains(b, []byte(v.Invite)) || strings.HasSuffix(file, "-wal") && !bytes.Contains(b, []byte(hashToken(v.Invite)))) {
+			t.Errorf("%s has the invite itself, or not its hash", file)
+		}
 	}
 	if good, err := a.CheckInvite(ctx, v.Invite, home); err != nil || good.By != "anna" || !good.Expires.Equal(v.Expires) {
 		t.Errorf("check: %+v, %v", good, err)

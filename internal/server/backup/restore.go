@@ -85,7 +85,7 @@ func readFile(t *tar.Reader, f File, seen map[string]bool, take func(File, io.Re
 		return fmt.Errorf("%w: it ends before %s: %w", ErrDamaged, f.Name, err)
 	case h.Name != f.Name || h.Size != f.Size || h.Typeflag != tar.TypeReg:
 		return fmt.Errorf("%w: there is %q in place of %q", ErrDamaged, h.Name, f.Name)
-	case seen[f.Name], !filepath.IsLocal(filepath.FromSlash(f.Name)), left(strings.Split(f.Name, "/")[0]), strings.ContainsAny(f.Name, `\:`):
+	case seen[f.Name], !filepath.IsLocal(filepath.FromSlash(f.Name)), left(strings.Split(f.Name, "/")[0]), strings.Contains(f.Name, `\`):
 		return fmt.Errorf("%w: a file called %q", ErrDamaged, f.Name)
 	}
 	seen[f.Name] = true
