@@ -108,6 +108,8 @@ export class FakeStream {
 }
 
 export const asked = [];
+/** How often devices were looked for. */
+export const looked = {count: 0};
 Object.assign(globalThis, {
     document: {hidden: false, addEventListener() {}},
     window: {isSecureContext: true},
@@ -115,6 +117,10 @@ Object.assign(globalThis, {
     MediaStream: FakeStream,
 });
 Object.defineProperty(globalThis, 'navigator', {value: {mediaDevices: {
+    async enumerateDevices() {
+        looked.count++;
+        return [];
+    },
     async getUserMedia({audio, video}) {
         asked.push([Boolean(audio), Boolean(video)]);
         return new FakeStream([...audio ? [new FakeTrack('audio')] : [], ...video ? [new FakeTrack('video')] : []]);
@@ -128,7 +134,7 @@ export const bob = {id: 'bob', name: 'Bob', kind: 'person', online: true};
 
 /** Forgets what the test before has made. */
 export function forget() {
-    asked.length = FakePeerConnection.all.length = FakeTrack.all.length = 0;
+    looked.count = asked.length = FakePeerConnection.all.length = FakeTrack.all.length = 0;
 }
 
 export function make(answers = {}) {

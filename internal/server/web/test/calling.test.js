@@ -2,7 +2,7 @@
 // and lets go of devices, and what it makes of a link that is cut.
 import assert from 'node:assert/strict';
 import test, {beforeEach} from 'node:test';
-import {FakePeerConnection, FakeTrack, asked, bob, forget, ice, make, said, settle} from '../fakes.js';
+import {FakePeerConnection, FakeTrack, asked, bob, forget, ice, looked, make, said, settle} from '../fakes.js';
 
 const {RequestError} = await import('../static/js/link.js');
 
@@ -50,7 +50,7 @@ test('a call in: ring, accept without camera, answer', async () => {
     push(10100, 'c1', {video: true, from: {...bob, id: 'zoe', name: 'Zoe'}});
     assert.deepEqual([calling.state.phase, calling.peer.name, calling.theirs.camera], ['incoming', 'Zoe', true]);
     assert.deepEqual(heard, [['ring', 'Zoe']]);
-    assert.deepEqual(asked, [], 'nobody is filmed before they accept');
+    assert.deepEqual([asked, looked.count], [[], 1], 'nobody is filmed before they accept, but the devices are at hand');
     calling.accept(false);
     await settle();
     assert.deepEqual([calling.state.phase, asked], ['connecting', [[true, false]]]);

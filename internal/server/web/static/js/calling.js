@@ -5,7 +5,7 @@
  */
 import {keepAwake} from './awake.js';
 import {Beside} from './beside.js';
-import {Capture} from './capture.js';
+import {Capture, lookForDevices} from './capture.js';
 import {RequestError} from './link.js';
 import {hasPeer, idle, isLive, next} from './machine.js';
 import {Media} from './media.js';
@@ -314,6 +314,9 @@ export class Calling {
         switch (now.phase) {
         case 'dialing':
             this.#openDevices(now.video);
+            break;
+        case 'incoming':
+            lookForDevices();
             break;
         case 'accepting':
             this.#media.acceptedAt = performance.now();

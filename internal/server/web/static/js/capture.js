@@ -18,6 +18,15 @@ const insecure = 'This page was not opened over HTTPS, so the browser keeps came
 /** Whether the browser lets this page use devices at all. */
 export const devicesAllowed = () => window.isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
 
+/**
+ * Has the browser look for its devices, so that those are at hand when somebody accepts: a browser that has used none yet
+ * starts programs of its own for them first, for half a second and more. It opens nothing and asks nobody.
+ */
+export function lookForDevices() {
+    if (devicesAllowed())
+        navigator.mediaDevices.enumerateDevices?.().catch(() => {}); // then it takes longer
+}
+
 export const canShareScreen = () => window.isSecureContext && Boolean(navigator.mediaDevices?.getDisplayMedia);
 
 export class Capture {
