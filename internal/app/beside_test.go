@@ -194,12 +194,12 @@ func TestTheServerIsHurriedForACallThatWaits(t *testing.T) {
 		talking(r)
 		r.server.cut()
 		time.Sleep(10 * time.Second)
-		if n := r.server.hurries; n != 0 {
+		if n := r.server.hurried(); n != 0 {
 			t.Errorf("hurried %d times though media flows", n)
 		}
 		r.media.say(MediaDown{})
 		time.Sleep(7 * time.Second)
-		if n := r.server.hurries; n < 3 || n > 5 {
+		if n := r.server.hurried(); n < 3 || n > 5 {
 			t.Errorf("hurried %d times in 7 s", n)
 		}
 	})

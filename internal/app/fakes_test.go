@@ -180,6 +180,12 @@ func (f *fakeServer) Hurry() {
 	f.hurries++
 }
 
+func (f *fakeServer) hurried() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hurries
+}
+
 func (f *fakeServer) cut() {
 	f.mu.Lock()
 	f.offline = true
