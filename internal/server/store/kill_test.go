@@ -38,19 +38,19 @@ func keepWriting(path string) int {
 	room := make(chan struct{}, 64) // lines on their way: as from many people at once
 	for n := range writesARound {
 		name := fmt.Sprintf("%s-%d", round, n)
-		switch n % 10 {
-		case 3:
+		switch n % 40 {
+		case 9:
 			u := User{ID: name, Name: name, NameKey: name, Kind: "person", Password: "x", Created: noon}
 			if err := s.AddUser(ctx, u); err != nil {
 				return fail(err)
 			}
 			fmt.Println("user", name)
-		case 6:
+		case 19:
 			if err := s.AddSession(ctx, Session{ID: name, User: User{ID: "anna", Password: "x"}, Created: noon.Add(time.Duration(n)), Used: noon}, 1<<20); err != nil {
 				return fail(err)
 			}
 			fmt.Println("session", name)
-		case 9:
+		case 29:
 			j.SaveCall(Call{ID: name, Caller: "anna", Callee: "bert", Started: noon, Accepted: noon})
 			if err := j.Sync(ctx); err != nil {
 				return fail(err)
@@ -86,7 +86,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	acknowledged, onDisk := map[string]string{}, 0
 	for round := range kills {
-		killedAfter(t, path, round, 1+random.IntN(writesARound*8/10), acknowledged)
+		killedAfter(t, path, round, 1+random.IntN(writesARound*3/10), acknowledged)
 		s := &Store{Path: path}
 		if err := s.Start(t.Context()); err != nil {
 			t.Fatalf("seed %d, round %d: %v", seed, round, err)
