@@ -79,11 +79,12 @@ func windowed(o *options, stdout, stderr io.Writer) (int, error) {
 	return int(code.Load()), nil
 }
 
-// signIn does what the person would do on the sign-in page.
+// signIn does what the person would do on the sign-in page. A server that nobody vouches for is asked about there.
 func (c *client) signIn(ctx context.Context, o *options) {
 	s, _ := o.settings()
 	if o.register {
-		if _, err := makeAccount(ctx, c.servers, s.Server, vsignal.Register{Name: s.Name, Password: o.password, Invite: o.invite}); err != nil && !vsignal.IsCode(err, vsignal.ErrNameTaken) {
+		_, err := makeAccount(ctx, c.servers, s.Server, vsignal.Register{Name: s.Name, Password: o.password, Invite: o.invite})
+		if err != nil && !vsignal.IsCode(err, vsignal.ErrNameTaken) && vsignal.UntrustedIn(err) == nil {
 			failed := app.Event{Time: time.Now(), Event: "sign-in-failed", Text: err.Error()}
 			c.app.View(func(app.Snapshot) { // events are written from the loop
 				c.events.write(failed)
