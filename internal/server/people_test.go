@@ -164,6 +164,21 @@ func TestAttackTokenAfterPasswordChange(t *testing.T) {
 	}
 }
 
+// More devices than may be signed in: the one unused for longest is out, with its socket.
+func TestTooManySessions(t *testing.T) {
+	s := open(t, func(c *server.Config) { c.Limits.Accounts.Sessions = 2 })
+	anna := s.guest("anna")
+	first := anna.phone("first")
+	second := anna.again("second")
+	kept := second.phone("kept")
+	anna.again("third")
+	if code := first.closed(); code != 1008 {
+		t.Errorf("the first one's socket closed with %d", code)
+	}
+	anna.do(401, "GET", "/api/me", nil)
+	kept.must(signal.UserList, "", "", nil)
+}
+
 func TestAttackCallsOfABlockedPerson(t *testing.T) {
 	dir := t.TempDir()
 	s := openConfig(t, config(dir))

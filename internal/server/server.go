@@ -232,6 +232,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	})
 	s.accounts = &accounts.Accounts{
 		Store: s.store, Limits: s.Limits.Accounts, Work: s.Passwords, SignUp: s.SignUp, Inviting: s.Inviting, Logger: s.Logger,
+		Forgot: func(id string) { s.sockets.signOut(id) },
 	}
 	if err := s.accounts.Start(ctx); err != nil {
 		return err

@@ -44,7 +44,7 @@ type Limits struct {
 	ExportsPerUser        limit.Rate // of all data of one person
 	InvitesPerUser        int        // that are still good
 	BlocksPerUser         int
-	Sessions              int // of one user; the oldest go
+	Sessions              int // of one user; the longest unused go
 }
 
 // DefaultLimits are five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
@@ -88,6 +88,8 @@ type Accounts struct {
 	Work   Work // what one password costs
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
+
+	Forgot func(sessionID string) // called when a person has more sessions than may be; nil: nobody wants to know
 
 	SignUp   signal.SignUpMode // who may make an account; empty: open
 	Inviting string            // who may make invites; empty: InvitingPeople
@@ -291,7 +293,13 @@ func (a *Accounts) newSession(ctx context.Context, u store.User, device string) 
 	_, _ = rand.Read(secret) // never fails since Go 1.24
 	token, now := tokenPrefix+base64.RawURLEncoding.EncodeToString(secret), a.Now()
 	n := store.Session{ID: hashToken(token), User: u, Device: device, Created: now, Used: now}
-	return token, a.Store.AddSession(ctx, n, a.Limits.Sessions)
+	forgotten, err := a.Store.AddSession(ctx, n, a.Limits.Sessions)
+	for _, id := range forgotten {
+		if a.Forgot != nil {
+			a.Forgot(id)
+		}
+	}
+	return token, err
 }
 
 // Authenticate finds the session of a token, or ErrUnauthorized.

@@ -46,7 +46,7 @@ func keepWriting(path string) int {
 			}
 			fmt.Println("user", name)
 		case 19:
-			if err := s.AddSession(ctx, Session{ID: name, User: User{ID: "anna", Password: "x"}, Created: noon.Add(time.Duration(n)), Used: noon}, 1<<20); err != nil {
+			if _, err := s.AddSession(ctx, Session{ID: name, User: User{ID: "anna", Password: "x"}, Created: noon.Add(time.Duration(n)), Used: noon}, 1<<20); err != nil {
 				return fail(err)
 			}
 			fmt.Println("session", name)

@@ -215,7 +215,8 @@ func TestSessionsOfChangedAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	add := func(id string) error {
-		return s.AddSession(ctx, Session{ID: id, User: u, Created: noon, Used: noon}, 10)
+		_, err := s.AddSession(ctx, Session{ID: id, User: u, Created: noon, Used: noon}, 10)
+		return err
 	}
 	for _, id := range []string{"a", "b", "c"} {
 		if err := add(id); err != nil {
@@ -286,7 +287,7 @@ func TestDeletedPersonIsGone(t *testing.T) {
 		j.SaveCall(c)
 	}
 	j.Close()
-	if err := s.AddSession(ctx, Session{ID: "sessionhash", User: gone, Device: "Mariannes Laptop", Created: noon, Used: noon}, 5); err != nil {
+	if _, err := s.AddSession(ctx, Session{ID: "sessionhash", User: gone, Device: "Mariannes Laptop", Created: noon, Used: noon}, 5); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.AddInvite(ctx, invite("invitehash", 1, "gone"), 5); err != nil {

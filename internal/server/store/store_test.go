@@ -69,7 +69,7 @@ func TestUsersAndSessions(t *testing.T) {
 	}
 	for i := range 3 {
 		at := noon.Add(time.Duration(i) * time.Minute)
-		if err := s.AddSession(ctx, Session{ID: fmt.Sprint("s", i), User: u, Device: "d", Created: at, Used: at}, 2); err != nil {
+		if _, err := s.AddSession(ctx, Session{ID: fmt.Sprint("s", i), User: u, Device: "d", Created: at, Used: at}, 2); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -161,10 +161,10 @@ type Session struct {
 	Used    time.Time
 }
 
-// AddSession writes a new session and forgets the user's oldest ones beyond keep. ErrNotFound when the user's password is
+// AddSession writes a new session and forgets the user's longest unused ones beyond keep, whose ids it gives. ErrNotFound when the user's password is
 // not User.Password any more, or the user may not sign in any more.
-func (s *Store) AddSession(ctx context.Context, n Session, keep int) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+func (s *Store) AddSession(ctx context.Context, n Session, keep int) (forgotten []string, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		// The password is compared again: one that was changed, or an account that was disabled, while this device was
 		// checked must not leave it signed in.
 		r, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, user_id, device, created_ms, used_ms)
@@ -173,10 +173,22 @@ func (s *Store) AddSession(ctx context.Context, n Session, keep int) error {
 		if err := mustTouch(r, err); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = ?1 AND id NOT IN
-			(SELECT id FROM sessions WHERE user_id = ?1 ORDER BY created_ms DESC, rowid DESC LIMIT ?2)`, n.User.ID, keep)
-		return explain("write", err)
+		rows, err := tx.QueryContext(ctx, `DELETE FROM sessions WHERE user_id = ?1 AND id NOT IN
+			(SELECT id FROM sessions WHERE user_id = ?1 ORDER BY used_ms DESC, created_ms DESC, rowid DESC LIMIT ?2) RETURNING id`, n.User.ID, keep)
+		if err != nil {
+			return explain("write", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return explain("write", err)
+			}
+			forgotten = append(forgotten, id)
+		}
+		return explain("write", rows.Err())
 	})
+	return forgotten, err
 }
 
 // Session finds a session and its user.
