@@ -41,6 +41,8 @@ const overview = `visavis-server is the server of Visavis.
   visavis-server setup [flags]   ask three questions, write the configuration and systemd units
   visavis-server serve [flags]   run until SIGTERM or Ctrl-C
   visavis-server config [FILE]   print a configuration file with every setting, or check one
+  visavis-server doctor [ADDRESS]
+                                 make calls through the server here, or there, and say what is wrong
   visavis-server health [--data DIR] [--wait TIME]
                                  ask the server on that folder whether people could sign in
   visavis-server user add NAME | list | passwd NAME | disable NAME | enable NAME | delete NAME
@@ -65,6 +67,8 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 		return health(ctx, args[1:], env, out, problems)
 	case "setup":
 		return setup(args[1:], os.Stdin, out, problems)
+	case "doctor":
+		return examine(ctx, args[1:], env, out, problems)
 	case "config":
 		return config(args[1:], out, problems)
 	case "user", "invite", "export", "backup", "restore":

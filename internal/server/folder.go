@@ -58,6 +58,9 @@ func (s *Server) announce(context.Context) error {
 		PID: os.Getpid(), URL: s.URL(), Listen: s.Addr().String(), Version: s.Version, Started: time.Now().UTC().Truncate(time.Second),
 		Fingerprint: s.Fingerprint(), Admin: s.adminAt,
 	}
+	if len(s.ACME.Domains) > 0 {
+		st.Domain = s.ACME.Domains[0]
+	}
 	if s.cert != nil {
 		st.Certificate = cert
 	}

@@ -1,0 +1,5 @@
+//go:build !linux && !darwin
+
+package doctor
+
+func diskSpace(string) (Space, error) { return Space{}, errUnknown }
