@@ -98,6 +98,9 @@ func (a *App) gotSelf(u signal.User) {
 	a.snap.Self = u
 	a.changed()
 	a.loadSelf()
+	if !u.DND {
+		a.loadCalls(false) // nobody told of those that came meanwhile
+	}
 }
 
 func sortSessions(list []signal.SessionInfo) []signal.SessionInfo {

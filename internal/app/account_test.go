@@ -228,6 +228,13 @@ func TestAnotherDeviceSwitchesDND(t *testing.T) {
 		if s := r.now(); !s.Self.DND || s.Account.DNDUntil != noon {
 			t.Errorf("%+v until %v", s.Self, s.Account.DNDUntil)
 		}
+		// When it is over, the calls that never rang are there.
+		r.server.me = signal.Me{User: anna}
+		r.server.list = []signal.CallRecord{{ID: "call-missed", Missed: true, Reason: signal.EndDoNotDisturb}}
+		r.server.push(signal.UserSelf, signal.CodeUserSelf, "", signal.UserChange{User: anna})
+		if s := r.now(); s.Self.DND || !s.Account.DNDUntil.IsZero() || len(s.Calls) != 1 {
+			t.Errorf("%+v until %v, calls %+v", s.Self, s.Account.DNDUntil, s.Calls)
+		}
 	})
 }
 

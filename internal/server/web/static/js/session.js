@@ -228,7 +228,7 @@ export class Session {
         calls.loading = false;
         if (calls.stale && calls === this.calls)
             this.loadCalls(false);
-        if (this.route.page === 'calls' || this.route.page === 'call')
+        if (inCalls(this.route.page))
             this.#sawCalls();
         this.changed();
     }
@@ -303,6 +303,8 @@ export class Session {
         case code.userSelf:
             this.self = pushData(e).user;
             this.account.gotSelf(this.self);
+            if (!this.self.dnd)
+                this.loadCalls(false); // nobody told of those that came meanwhile
             break;
         case code.chat:
             this.chats.got(pushData(e));
@@ -341,8 +343,11 @@ export class Session {
             }
             if (this.route.page === 'call')
                 this.#loadDetails(this.route.id);
-            if (this.route.page === 'calls' || this.route.page === 'call')
+            if (inCalls(this.route.page)) {
+                if (!inCalls(was))
+                    this.loadCalls(false); // a call that never rang is not told of
                 this.#sawCalls();
+            }
             this.#looked();
         }
         this.changed();
@@ -375,7 +380,7 @@ export class Session {
         const chat = this.chatInView();
         if (chat !== null)
             this.chats.want(chat);
-        if ((this.route.page === 'calls' || this.route.page === 'call') && !this.calls.loaded)
+        if (inCalls(this.route.page) && !this.calls.loaded)
             this.loadCalls(false);
     }
 
@@ -440,6 +445,9 @@ export class Session {
  * @param {import('./machine.js').Phase} phase
  */
 export const hasStage = phase => phase !== 'idle' && phase !== 'incoming' && phase !== 'ended';
+
+/** @param {Route['page']} page */
+const inCalls = page => page === 'calls' || page === 'call';
 
 /** @returns {{secret: string, state: 'none'|'asked'|'good'|'bad', by?: string, expires?: string}} */
 const noInvite = () => ({secret: '', state: 'none'});
