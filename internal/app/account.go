@@ -73,7 +73,13 @@ func (a *App) LoadAccount() {
 func (a *App) loadAccount() {
 	a.loadSelf()
 	quietly(a, Own.Sessions, func(l signal.Sessions) { a.snap.Account.Sessions = sortSessions(l.Sessions) })
-	quietly(a, Own.Invites, func(l signal.Invites) { a.snap.Account.Invites = l.Invites })
+	quietly(a, Own.Invites, func(l signal.Invites) {
+		a.snap.Account.Invites = l.Invites
+		unused := func(i signal.InviteInfo) bool { return i.ID == a.newInvite && i.UsesLeft > 0 }
+		if !slices.ContainsFunc(l.Invites, unused) {
+			a.snap.Account.NewInvite = "" // it has done its work
+		}
+	})
 }
 
 // loadSelf asks for what another device may have changed while this one was away.
@@ -204,7 +210,7 @@ func (a *App) CreateInvite() {
 	step(a, StepInvite, func(ctx context.Context, own Own, token string) (signal.Invitation, error) {
 		return own.CreateInvite(ctx, token, signal.NewInvite{})
 	}, func(i signal.Invitation) string {
-		a.snap.Account.NewInvite = i.URL
+		a.snap.Account.NewInvite, a.newInvite = i.URL, i.ID
 		a.loadAccount()
 		return ""
 	})

@@ -27,6 +27,7 @@ type fakeOwn struct {
 	sessions []signal.SessionInfo
 	info     signal.Info
 	invite   error // of CheckInvite
+	usesLeft int   // of the one invitation, more than 1
 }
 
 func (f *fakeOwn) note(format string, args ...any) error {
@@ -76,7 +77,7 @@ func (f *fakeOwn) Blocks(context.Context, string) (signal.Blocked, error) {
 }
 
 func (f *fakeOwn) Invites(context.Context, string) (signal.Invites, error) {
-	return signal.Invites{Invites: []signal.InviteInfo{{ID: "i1", UsesLeft: 1, Expires: noon}}}, nil
+	return signal.Invites{Invites: []signal.InviteInfo{{ID: "i1", UsesLeft: 1 + f.usesLeft, Expires: noon}}}, nil
 }
 
 func (f *fakeOwn) ChangePassword(_ context.Context, _ string, p signal.NewPassword) error {
@@ -149,6 +150,14 @@ func TestAccountPage(t *testing.T) {
 		if got := r.now().Account.NewInvite; got != "https://example.org/#invite=x" {
 			t.Error(got)
 		}
+		r.server.usesLeft = -1
+		r.LoadAccount()
+		if got := r.now().Account.NewInvite; got != "" {
+			t.Error("used, and still offered:", got)
+		}
+		r.server.usesLeft = 0
+		r.CreateInvite()
+		r.now()
 		r.RevokeInvite("i1")
 		if got := r.now().Account; got.NewInvite != "" || len(got.Invites) != 0 {
 			t.Errorf("%+v", got)

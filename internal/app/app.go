@@ -57,6 +57,7 @@ type App struct {
 	inviteEarly bool // of the invite that is being looked at
 	timer       *time.Timer
 	nextLine    int64
+	newInvite   string          // id of the invitation in Snapshot.Account.NewInvite
 	loaded      map[string]bool // chats whose newest lines have been asked for
 	trustAgain  func()          // what waits for the answer to Snapshot.Untrusted
 	distrusted  map[[3]string]bool

@@ -13,7 +13,7 @@ function make(answers = {}) {
     const said = {
         me: {user: bob, dnd: {on: false}, mayInvite: true}, blocks: [], invites: [],
         sessions: [session('old', false, '2026-03-01T00:00:00Z'), session('here', true, '2026-03-02T00:00:00Z'), session('new', false, '2026-03-03T00:00:00Z')],
-        makeInvite: {invite: 'x', url: 'https://host/#invite=x', uses: 1}, ...answers,
+        makeInvite: {id: '1', invite: 'x', url: 'https://host/#invite=x', uses: 1}, ...answers,
     };
     const api = new Proxy({}, {get: (_, name) => async (...args) => {
         asked.push([name, ...args]);
@@ -99,9 +99,16 @@ test('sessions that were ended go from the list', async () => {
 });
 
 test('an invitation is shown once', async () => {
-    const {account} = make();
+    const {account, said} = make();
+    said.invites = [{id: '1', created: '2026-03-01T00:00:00Z', usesLeft: 1}];
     await account.invite();
+    await account.load();
     assert.equal(account.link, 'https://host/#invite=x');
+    said.invites = [{id: '1', created: '2026-03-01T00:00:00Z', usesLeft: 0, usedBy: ['bob']}];
+    await account.load();
+    assert.equal(account.link, '', 'used, and still offered');
+    said.invites = [{id: '1', created: '2026-03-01T00:00:00Z', usesLeft: 1}];
+    await account.invite();
     await account.revoke('1');
     assert.equal(account.link, '');
 });

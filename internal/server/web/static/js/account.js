@@ -38,6 +38,8 @@ export class Account {
     /** Own invitations; null: not loaded. @type {Invitation[]|null} */ invitations = null;
     /** The link of the invitation just made. It is shown once: the server keeps no copy of it. */
     link = '';
+    /** Whose link that is. */
+    #linkId = '';
 
     /** The step that runs. @type {Step} */ busy = '';
     /** How the last one went; text is for people. @type {{step: Step, text: string, failed: boolean}} */ said = {step: '', text: '', failed: false};
@@ -109,6 +111,8 @@ export class Account {
             }),
             this.#quietly(api.invites, list => {
                 this.invitations = list;
+                if (!list.some(i => i.id === this.#linkId && i.usesLeft > 0))
+                    this.link = ''; // it has done its work
             }),
         ]);
     }
@@ -179,6 +183,7 @@ export class Account {
     invite() {
         return this.#step('invite', () => this.#world.api.makeInvite(), made => {
             this.link = made.url;
+            this.#linkId = made.id;
             this.load();
             return '';
         });

@@ -127,7 +127,7 @@ export const setDND = (on, until) => ask('PUT', '/api/me/dnd', {on, until: on &&
 export const invites = async () => invitationList(await ask('GET', '/api/invites')).invites ?? [];
 
 /**
- * @returns {Promise<{invite: string, url: string, expires?: string, uses: number}>}
+ * @returns {Promise<{id: string, invite: string, url: string, expires?: string, uses: number}>}
  */
 export async function makeInvite() {
     const made = await ask('POST', '/api/invites', {});
