@@ -262,6 +262,16 @@ func (p *Page) Screenshot(ctx context.Context) ([]byte, error) {
 	return b, err
 }
 
+// Look changes the page's size in pixels, and whether its person likes it dark.
+func (p *Page) Look(ctx context.Context, width, height int64, dark bool) error {
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	return p.run(ctx, "change the looks", emulation.SetDeviceMetricsOverride(width, height, 1, false),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
 // Mark waits until the marker in the remote picture has been read with id twice, with different counters: a picture that
 // is the other's, decoded and moving.
 func (p *Page) Mark(ctx context.Context, id uint8) error {
