@@ -104,8 +104,10 @@ func (a *App) gotRestart(r signal.Restart) {
 // another path with; and a server that was restarted has forgotten all that went over its relay: who offers seeks another
 // path at once, for the one there was cannot come back.
 func (a *App) serverBack(c signal.Connected) {
-	restarted := a.serverRun != "" && c.Run != a.serverRun
-	a.serverRun = c.Run
+	restarted := a.serverRun != "" && c.Run != "" && c.Run != a.serverRun
+	if c.Run != "" { // else it does not say
+		a.serverRun = c.Run
+	}
 	k := &a.snap.Call
 	if c.CallID != k.ID || !k.HasPeer() || len(c.ICEServers) == 0 {
 		return

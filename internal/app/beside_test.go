@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -160,6 +162,7 @@ func TestRelayedCallAfterARestartOfTheServer(t *testing.T) {
 	}{
 		{signal.PathRelay, "second", true, true},
 		{signal.PathRelay, "first", true, false},
+		{signal.PathRelay, "", true, false},
 		{signal.PathDirect, "second", true, false},
 		{signal.PathRelay, "second", false, false},
 	} {
@@ -213,4 +216,39 @@ func answered(r *rig) {
 	r.phase(call.Connecting)
 	r.media.say(MediaUp{Path: signal.PathDirect})
 	r.phase(call.Active)
+}
+
+// FuzzBeside: whatever the other says over the data channel, the call goes on, or has ended for a reason that one may give.
+func FuzzBeside(f *testing.F) {
+	files, err := filepath.Glob("../signal/testdata/*.beside.json")
+	if err != nil || len(files) < 3 {
+		f.Fatal(len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b))
+	}
+	const id = "call3456789abcdefghijklmno" // the golden messages'
+	f.Add(`{"method":"Call/Hangup","callId":"` + id + `","data":{"reason":"declined","byId":7}}`)
+	f.Add(`{"method":"Call/Media","callId":"` + id + `","data":{"change":-9223372036854775808}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		media := &fakeMedia{}
+		a := &App{Media: media}
+		a.setUp()
+		a.timer = time.NewTimer(time.Hour)
+		defer a.timer.Stop()
+		a.snap.Call = Call{State: call.State{Phase: call.Active, ID: id, PeerID: bert.ID}}
+		a.run = &callRun{conn: &connection{}}
+		a.gotBeside(a.run, text)
+		c := a.snap.Call
+		if c.Phase != call.Active && (c.Phase != call.Ended || c.Reason != string(signal.EndHangup) && c.Reason != string(signal.EndConnectionFailed)) {
+			t.Errorf("the call is %s, %q", c.Phase, c.Reason)
+		}
+		if c.Peers.Change != 0 || a.run.strange > 1 {
+			t.Errorf("%+v, %d counted", c.Peers, a.run.strange)
+		}
+	})
 }

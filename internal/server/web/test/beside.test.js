@@ -95,7 +95,7 @@ test('a restart that was asked for before the last offer asks for what has been 
 
 test('after a restart of the server, a relayed call seeks another path with new servers', async () => {
     const anew = [{urls: ['turn:y'], username: 'new'}];
-    for (const [run, relayed, restarts] of [['second', true, true], ['first', true, false], ['second', false, false]]) {
+    for (const [run, relayed, restarts] of [['second', true, true], ['first', true, false], ['', true, false], ['second', false, false]]) {
         forget();
         const {calling, id, pc} = await talking();
         await calling.online({callId: id, run: 'first', iceServers: ice});

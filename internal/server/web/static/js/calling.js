@@ -147,8 +147,8 @@ export class Calling {
      * @param {{callId?: string, run?: string, iceServers?: import('./protocol.js').ICEServer[]|null}} connected
      */
     async online({callId: hubs = '', run = '', iceServers}) {
-        const restarted = this.#run !== '' && run !== this.#run;
-        this.#run = run;
+        const restarted = this.#run !== '' && run !== '' && run !== this.#run;
+        this.#run = run || this.#run;
         if (hubs === this.state.id && hasPeer(this.state) && iceServers?.length)
             this.#media.serversAnew(iceServers, restarted);
         this.#says.online();
