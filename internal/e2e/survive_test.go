@@ -198,6 +198,20 @@ func TestChromiumOutlivesAKilledServer(t *testing.T) {
 			t.Errorf("the record says %+v", r)
 		}
 	})
+	t.Run("with a client", func(t *testing.T) {
+		s := newScene(t, []string{"alice"})
+		alice := s.answer("alice", "--once")
+		bob := s.browser("bob")
+		bob.click("call-alice")
+		bob.path(signal.PathDirect)
+		alice.on(signal.PathDirect)
+		s.kill()
+		alice.wait("offline")
+		bob.click("hangup")
+		bob.ended(signal.EndHangup)
+		alice.ended(signal.EndHangup)
+		alice.exit(0)
+	})
 	t.Run("relay", func(t *testing.T) {
 		s := newScene(t, []string{"alice"})
 		alice := s.answer("alice", "--once", "--relay-only", "--trace", s.Path("alice.trace"))
