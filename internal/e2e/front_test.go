@@ -55,22 +55,6 @@ func TestChromiumsTalkInsideTLSOnly(t *testing.T) {
 	}
 }
 
-// A client outside meets one that can only reach HTTPS.
-func TestClientCallsChromiumInsideTLSOnly(t *testing.T) {
-	s := newScene(t, []string{"alice"})
-	bob := s.browserWith("bob", tlsOnly)
-	alice := s.start("alice", "call", "bob", "--duration", "6s", "--relay-only")
-	bob.click("accept")
-	bob.state("active")
-	bob.met(alice.id, alice.hz)
-	alice.ended(signal.EndHangup)
-	alice.exit(0)
-	alice.met(bob.id, bob.hz)
-	if r := s.record("alice"); r.Path != signal.PathRelay {
-		t.Errorf("the record says %+v", r)
-	}
-}
-
 // A server that has IPv6 only: people sign in, and meet through its relay, a client by TCP and a browser inside TLS.
 func TestCallOverIPv6Only(t *testing.T) {
 	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {

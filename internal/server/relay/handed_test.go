@@ -71,7 +71,8 @@ func TestServesConnectionsAcceptedElsewhere(t *testing.T) {
 func TestOnePortOfAClientByTwoListeners(t *testing.T) {
 	s := start(t, &Server{})
 	l := elsewhere(t, s)
-	first, err := net.Dial("tcp", s.TCPAddr().String())
+	d := net.Dialer{Control: reuseAddr} // both ends of the sharing have to allow it
+	first, err := d.Dial("tcp", s.TCPAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestOnePortOfAClientByTwoListeners(t *testing.T) {
 	if err := answered(first); err != nil {
 		t.Fatal(err)
 	}
-	d := net.Dialer{LocalAddr: first.LocalAddr(), Control: reuseAddr}
+	d.LocalAddr = first.LocalAddr()
 	second, err := d.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Skip("this system does not let one port dial twice: ", err)
