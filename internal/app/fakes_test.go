@@ -186,11 +186,24 @@ func (f *fakeServer) hurried() int {
 	return f.hurries
 }
 
-func (f *fakeServer) cut() {
+// cut loses the socket, and all that was said on it.
+func (f *fakeServer) cut() { f.away(true) }
+
+// away loses the socket; lost says that its session goes with it.
+func (f *fakeServer) away(lost bool) {
 	f.mu.Lock()
 	f.offline = true
 	f.mu.Unlock()
-	f.events <- signal.Event{State: signal.StateConnecting, Err: signal.ErrLost}
+	f.events <- signal.Event{State: signal.StateConnecting, Err: signal.ErrLost, Lost: lost}
+	synctest.Wait()
+}
+
+// resumed says that the session goes on.
+func (f *fakeServer) resumed() {
+	f.mu.Lock()
+	f.offline = false
+	f.mu.Unlock()
+	f.events <- signal.Event{State: signal.StateOnline, Connected: &signal.Connected{Self: anna, Resumed: true}}
 	synctest.Wait()
 }
 

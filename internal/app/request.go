@@ -17,21 +17,30 @@ type request struct {
 	e     signal.Envelope
 	done  func(signal.Envelope, error) // on the loop
 	timer *time.Timer
+	sent  bool // the signaler has it, and sees it through short cuts
 	again bool // sent again after a reconnect, if the call is still the hub's
 	bye   bool // ends a call: Close and SignOut wait for it
 }
 
-// ask sends e; done runs on the loop with the reply, the server's refusal, or the loss of the socket.
+// ask sends e; done runs on the loop with the reply, the server's refusal, or the loss of the session with the server.
 func (a *App) ask(e signal.Envelope, done func(signal.Envelope, error)) {
 	r := a.begin(e, done)
-	r.timer = time.AfterFunc(replyLimit, func() {
-		a.post(func() { a.finish(r.e.RequestID, signal.Envelope{}, signal.ErrLost) })
-	})
+	r.timer = time.AfterFunc(replyLimit, func() { a.post(func() { a.late(r) }) })
 	if a.snap.Link != Online {
 		a.post(func() { a.finish(r.e.RequestID, signal.Envelope{}, signal.ErrNotOnline) })
 		return
 	}
 	a.send(r)
+}
+
+// late ends a request that has no reply. While the server cannot be reached that is no news: when it is back in time the
+// reply comes, else the signaler says that it is lost.
+func (a *App) late(r *request) {
+	if r.sent && a.snap.Link == Connecting {
+		r.timer.Reset(replyLimit)
+		return
+	}
+	a.finish(r.e.RequestID, signal.Envelope{}, signal.ErrLost)
 }
 
 // insist is ask for what a call cannot do without: it outlives a lost socket. The call machine's timers end the waiting.
@@ -59,7 +68,9 @@ func (a *App) begin(e signal.Envelope, done func(signal.Envelope, error)) *reque
 }
 
 func (a *App) send(r *request) {
-	if err := a.sess.signaler.Send(r.e); err != nil {
+	err := a.sess.signaler.Send(r.e)
+	r.sent = err == nil
+	if err != nil {
 		// The socket has just been lost, and the event that says so is on its way; what is not sent again fails now.
 		a.Logger.Debug("not sent", "method", r.e.Method, "err", err)
 		if !r.again {
@@ -103,6 +114,15 @@ func (a *App) sayAgain(callID string) {
 	}, signal.ErrLost)
 	for _, r := range a.pending {
 		if r.again {
+			a.send(r)
+		}
+	}
+}
+
+// sayRest sends what could not be sent while the server was away; the rest was said again by the signaler.
+func (a *App) sayRest() {
+	for _, r := range a.pending {
+		if r.again && !r.sent {
 			a.send(r)
 		}
 	}

@@ -199,7 +199,7 @@ func (a *App) gotEvent(e signal.Event) {
 	case e.State == signal.StateOnline && e.Connected != nil:
 		a.gotOnline(*e.Connected)
 	case e.State == signal.StateConnecting:
-		a.gotOffline(e.Err)
+		a.gotOffline(e.Err, e.Lost)
 	case e.State == signal.StateRefused:
 		a.gotRefused(e.Err)
 	}
@@ -209,6 +209,11 @@ func (a *App) gotOnline(c signal.Connected) {
 	a.snap.Link, a.snap.LinkNote, a.snap.Self, a.snap.SignInError = Online, "", c.Self, ""
 	a.changed()
 	a.endTrust()
+	if c.Resumed {
+		a.gotResumed(c)
+		return
+	}
+	a.fail(func(r *request) bool { return !r.again }, signal.ErrLost) // what the session before was asked
 	a.setPeople(c.Users)
 	name := "online"
 	if !a.sess.greeted {
@@ -226,7 +231,17 @@ func (a *App) gotOnline(c signal.Connected) {
 	a.loadCalls(false)
 }
 
-func (a *App) gotOffline(err error) {
+// gotResumed goes on where it was: what was missed meanwhile comes next.
+func (a *App) gotResumed(c signal.Connected) {
+	a.tell(Event{Event: "online", User: c.Self.Name})
+	a.sayRest()
+	if a.snap.Call.HasPeer() {
+		a.sendMedia() // the switches may have been used meanwhile
+	}
+}
+
+// gotOffline tells that the server is away; lost: and that nothing said to it before gets a reply.
+func (a *App) gotOffline(err error, lost bool) {
 	note := words(err)
 	if a.snap.Link == Online {
 		a.tell(Event{Event: "offline", Text: note})
@@ -234,7 +249,9 @@ func (a *App) gotOffline(err error) {
 	a.snap.Link, a.snap.LinkNote = Connecting, note
 	a.changed()
 	a.askTrust(a.sess.server, err, a.reconnect)
-	a.fail(func(r *request) bool { return !r.again }, signal.ErrLost)
+	if lost {
+		a.fail(func(r *request) bool { return !r.again }, signal.ErrLost)
+	}
 	a.checkQuiet()
 }
 

@@ -20,6 +20,8 @@ const (
 	DefaultTURNListen = ":3478"
 	DefaultDataDir    = "data"
 	DefaultPingEvery  = 10 * time.Second
+
+	DefaultReturnWithin = 5 * time.Second
 )
 
 // NoTURN as Config.TURNListen means no relay at all.
@@ -52,6 +54,7 @@ type Config struct {
 	PeerGoneAfter time.Duration // a device of a call may be away for so long. 20 s
 	RingTimeout   time.Duration // 45 s
 	EchoRingFor   time.Duration // before the Echo contact answers. 2 s
+	ReturnWithin  time.Duration // clients of a server that stops come back after some time of this. 5 s
 
 	SignUp   SignUpMode // who may make an account. signal.SignUpOpen
 	Inviting string     // who may make invites. accounts.InvitingPeople
@@ -78,6 +81,7 @@ func (c *Config) fill() error {
 	c.SignUp = cmp.Or(c.SignUp, signal.SignUpOpen)
 	c.Inviting = cmp.Or(c.Inviting, accounts.InvitingPeople)
 	c.Limits.fill()
+	c.ReturnWithin = cmp.Or(c.ReturnWithin, DefaultReturnWithin)
 	c.Version = cmp.Or(c.Version, "dev")
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	host, _, err := net.SplitHostPort(c.Listen)

@@ -383,6 +383,13 @@ func (p *phone) ended(call string, want signal.EndReason) signal.Ended {
 	return e
 }
 
+// forget drops what has come with a code.
+func (p *phone) forget(code signal.Code) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = slices.DeleteFunc(p.got, func(e signal.Envelope) bool { return e.Code == code })
+}
+
 // closed waits for the end of the socket and gives its close code, 0 when it was cut.
 func (p *phone) closed() int {
 	p.t.Helper()

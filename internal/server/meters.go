@@ -29,6 +29,8 @@ type meters struct {
 	signIns    *metrics.Counter
 	signUps    *metrics.Counter
 	sockets    *metrics.Counters // how sockets ended
+	sessions   *metrics.Counters // of sockets: those that were resumed, and new ones
+	repeats    *metrics.Counter  // requests that had been carried out on an earlier socket
 }
 
 // errorCodes are all that a request can be refused with.
@@ -56,11 +58,15 @@ func newMeters() *meters {
 	m.signUps = m.Counter("visavis_sign_ups_total", "New accounts made by people themselves.")
 	m.sockets = m.Counters("visavis_sockets_ended_total", "How sockets ended: left, lost or signed_out; flood and slow_reader, counted besides, were given up by the server.", "how",
 		hub.Left.String(), hub.Lost.String(), hub.SignedOut.String(), socketFlood, socketSlow)
+	m.sessions = m.Counters("visavis_websocket_sessions_total", "Sockets whose session was resumed, and those with a new one.", "how", sessionResumed, sessionNew)
+	m.repeats = m.Counter("visavis_websocket_repeats_total", "Requests that were said again after a cut and had been carried out before it.")
 	return m
 }
 
 // Labels of our own.
 const (
+	sessionResumed = "resumed"
+	sessionNew     = "new"
 	pathUnknown = "unknown"
 	socketFlood = "flood"
 	socketSlow  = "slow_reader"

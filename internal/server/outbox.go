@@ -5,12 +5,16 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"visavis.example/internal/signal"
 )
 
 // frame is one message on its way out.
 type frame struct {
-	kind int // websocket.TextMessage, PingMessage or CloseMessage
-	data []byte
+	kind   int // websocket.TextMessage, PingMessage or CloseMessage
+	data   []byte
+	seq    uint64  // its number; 0: none
+	stream *stream // whose acknowledgement goes with it; nil: none
 }
 
 // outbox is the writing side of a socket. Nobody waits for the network: a message goes into a queue, and a goroutine
@@ -26,6 +30,9 @@ type outbox struct {
 	writing bool
 	closed  bool // nothing is taken any more
 }
+
+// buffers are for messages with their numbers, which are each receiver's own.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // put queues a frame; ok is false when the reader is so slow that the socket must end.
 func (o *outbox) put(f frame) (ok bool) {
@@ -56,6 +63,8 @@ func (o *outbox) stop() {
 }
 
 func (o *outbox) write() {
+	numbered := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+	defer buffers.Put(numbered)
 	for {
 		o.mu.Lock()
 		batch := o.queue
@@ -66,6 +75,10 @@ func (o *outbox) write() {
 		}
 		o.mu.Unlock()
 		for _, f := range batch {
+			if f.stream != nil {
+				*numbered = signal.AppendNumbered((*numbered)[:0], f.data, f.seq, f.stream.tell())
+				f.data = *numbered
+			}
 			if err := o.writeFrame(f); err != nil {
 				o.stop()
 				_ = o.conn.Close() // the reading side ends the socket

@@ -42,6 +42,7 @@ type Server struct {
 	relay    *relay.Server // nil: none
 	hub      *hub.Hub
 	sockets  *sockets
+	streams  *streams
 	cert     *identity // nil: plain HTTP
 	listener net.Listener
 	door     *door.Door // of the site's port, from serve on
@@ -286,6 +287,7 @@ func (s *Server) startHub(ctx context.Context) error {
 		Config: hub.Config{
 			Server: "visavis-server/" + s.Version, Run: signal.NewID(), RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
 			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
+			NewsEvery: newsEvery,
 		},
 		Alive: alive, Journal: records{s.journal}, Meter: s.meters, Logger: s.Logger.With("part", "hub"),
 	}
@@ -308,6 +310,8 @@ func (s *Server) startHub(ctx context.Context) error {
 	}
 	s.hub = h
 	s.sockets = newSockets(s.Limits.SocketsPerPerson)
+	s.streams = newStreams(h, s.sockets, s.meters)
+	s.sockets.streams = s.streams
 	s.atClose(func() { s.sockets.closeAll(closeRestart, "the server stops") })
 	s.atClose(h.Close)
 	return nil
@@ -342,10 +346,11 @@ func (s *Server) serve(context.Context) error {
 			s.failed <- fmt.Errorf("serve %s: %w", s.Listen, err)
 		}
 	})
-	s.running.Go(func() { s.sockets.pingAll(s.PingEvery, s.quit) })
+	s.running.Go(s.turnWheel)
 	s.running.Go(s.purge)
 	s.running.Go(s.watchCertificate)
 	s.atClose(func() {
+		s.sockets.tellStopping(s.ReturnWithin)
 		close(s.quit)
 		s.drain()
 		ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
@@ -356,6 +361,15 @@ func (s *Server) serve(context.Context) error {
 		s.running.Wait()
 	})
 	return nil
+}
+
+// turnWheel pings sockets, a tenth of them at each turn, and does what else is due now and then.
+func (s *Server) turnWheel() {
+	var t thrift
+	s.sockets.pingAll(s.PingEvery, s.quit, func(now time.Time) {
+		s.streams.sweep(now)
+		t.turn(s.sockets.connects())
+	})
 }
 
 // purge forgets ended sessions, daily.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,29 +34,49 @@ const (
 	maxHistory   = 56 << 10 // bytes of one reply to Message/History
 )
 
-// socket is one WebSocket. Its own goroutine reads, checks and limits; what a message means is the hub's business.
+// socket is one WebSocket. Its reader checks and limits; what a message means is the hub's business.
 type socket struct {
 	outbox
 	server  *Server
 	session accounts.Session
 	host    string // HOST:PORT at which the device reached us
 	slot    int    // of the ping wheel
+	reader  *bufio.Reader
+	waits   waiter // nil: reading waits
+	why     error  // it has ended
 
 	deadAfter time.Duration
-	greeted   bool // User/Connect has been said
+	greeted   bool    // User/Connect has been said
+	stream    *stream // its messages are numbered, and it may be resumed; nil: the client does not know how
+	free      int     // numbered messages that are not counted: those said again
 	bucket    limit.Bucket
 	strikes   int
+	known     atomic.Bool // the hub has been told of it, or its session goes on: stream is what it will be
 	leaving   atomic.Bool // a close frame has been queued
 	signedOut atomic.Bool
 }
 
-// Send implements hub.Conn.
+// Send implements hub.Conn, for a client that does not number.
 func (k *socket) Send(m *hub.Message) {
-	if !k.put(frame{websocket.TextMessage, m.JSON()}) {
+	k.queue(frame{kind: websocket.TextMessage, data: m.JSON()})
+}
+
+// queue sends a frame, or gives a socket up that does not read.
+func (k *socket) queue(f frame) {
+	if !k.put(f) {
 		k.server.Logger.Info("a socket does not read what is sent to it", "user", k.session.User.ID)
 		k.server.meters.sockets.With(socketSlow).Inc()
 		_ = k.conn.Close()
 	}
+}
+
+// say answers by the way that the client understands.
+func (k *socket) say(m *hub.Message) {
+	if k.stream != nil {
+		k.stream.Send(m)
+		return
+	}
+	k.Send(m)
 }
 
 // Close implements hub.Conn: a close frame after what was sent, and the end soon after.
@@ -63,7 +84,7 @@ func (k *socket) Close(code int, reason string) {
 	if k.leaving.Swap(true) {
 		return
 	}
-	k.put(frame{websocket.CloseMessage, websocket.FormatCloseMessage(code, reason)})
+	k.put(frame{kind: websocket.CloseMessage, data: websocket.FormatCloseMessage(code, reason)})
 	_ = k.conn.NetConn().SetReadDeadline(time.Now().Add(farewellWait))
 }
 
@@ -89,19 +110,8 @@ func (k *socket) alive() {
 	}
 }
 
-// run is the socket's life. The handler that upgraded it has returned, so that its stack and buffers are free.
-func (k *socket) run() {
-	how := k.read()
-	k.server.meters.sockets.With(how.String()).Inc()
-	if k.greeted {
-		k.server.hub.Disconnect(k, how)
-	}
-	k.stop()
-	_ = k.conn.Close()
-	k.server.sockets.remove(k)
-}
-
-func (k *socket) read() hub.Parting {
+// prepare sets what reading needs.
+func (k *socket) prepare() {
 	k.conn.SetReadLimit(signal.MaxMessage)
 	_ = k.conn.SetReadDeadline(time.Now().Add(k.server.Limits.HelloWait))
 	k.conn.SetPongHandler(func(string) error { return k.control(nil) })
@@ -114,21 +124,39 @@ func (k *socket) read() hub.Parting {
 			return err
 		})
 	})
-	for {
-		kind, b, err := k.conn.ReadMessage()
-		switch {
-		case err != nil:
-			k.sayWhy(err)
-			return k.parting(err)
-		case kind != websocket.TextMessage:
-			k.Close(closeUnsupported, "messages are text")
-			continue
-		case k.leaving.Load():
-			continue // until the other side's close, or the deadline
-		}
+}
+
+// read reads one message and does what it says; false: the socket has ended.
+func (k *socket) read() bool {
+	kind, b, err := k.conn.ReadMessage()
+	switch {
+	case err != nil:
+		k.sayWhy(err)
+		k.why = err
+		return false
+	case kind != websocket.TextMessage:
+		k.Close(closeUnsupported, "messages are text")
+	case k.leaving.Load(): // until the other side's close, or the deadline
+	default:
 		k.alive()
 		k.got(b)
 	}
+	return true
+}
+
+// end follows the last message.
+func (k *socket) end() {
+	how, cut := k.parting(k.why)
+	k.server.meters.sockets.With(how.String()).Inc()
+	switch {
+	case k.stream != nil:
+		k.stream.leave(k, how, cut)
+	case k.greeted:
+		k.server.hub.Disconnect(k, how)
+	}
+	k.stop()
+	_ = k.conn.Close()
+	k.server.sockets.remove(k)
 }
 
 // sayWhy tells a device that never said who it is why its socket ends; others are cut off because they are not there.
@@ -158,15 +186,15 @@ func (k *socket) control(reply func() error) error {
 	return reply()
 }
 
-// parting says how a socket ended: closed in order, or cut.
-func (k *socket) parting(err error) hub.Parting {
+// parting says how a socket ended: closed in order, or cut. What this server has closed for a reason is not resumed.
+func (k *socket) parting(err error) (how hub.Parting, cut bool) {
 	switch {
 	case k.signedOut.Load():
-		return hub.SignedOut
+		return hub.SignedOut, false
 	case websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway):
-		return hub.Left
+		return hub.Left, false
 	}
-	return hub.Lost
+	return hub.Lost, !k.leaving.Load() && !errors.Is(err, websocket.ErrReadLimit)
 }
 
 // allowed takes a message from the bucket. Who goes on long after it is empty is closed; a message within the rate takes
@@ -190,11 +218,24 @@ func (k *socket) strike(n int) {
 }
 
 func (k *socket) got(b []byte) {
-	fits := k.allowed(1)
 	e, err := signal.Parse(b)
+	fits := k.repeated(e) || k.allowed(1)
+	if t := k.stream; t != nil {
+		// From here to the hub nothing must overtake: the next socket of the same session may be at it already.
+		t.order.Lock()
+		fresh := t.take(k, e)
+		if !fresh || e.Method == signal.MessageHistory { // which may take long
+			t.order.Unlock()
+		} else {
+			defer t.order.Unlock()
+		}
+		if !fresh {
+			return
+		}
+	}
 	if err != nil {
 		k.strike(badStrikes)
-		k.Send(refuseMalformed(e, err))
+		k.say(refuseMalformed(e, err))
 		return
 	}
 	switch {
@@ -208,9 +249,21 @@ func (k *socket) got(b []byte) {
 		k.refuse(e, signal.ErrBadRequest, "User/Connect has been said on this socket.")
 	case e.Method == signal.MessageHistory:
 		k.history(e)
+	case k.stream != nil:
+		k.server.hub.Request(k.stream, e)
 	default:
 		k.server.hub.Request(k, e)
 	}
+}
+
+// repeated takes one of those messages for which the session before was counted already, or would have been: what a
+// client says again at once when it is back must not look like a flood.
+func (k *socket) repeated(e signal.Envelope) bool {
+	if e.Seq == 0 || k.free == 0 {
+		return false
+	}
+	k.free--
+	return true
 }
 
 // methodError is the method of the reply to what could not be read so far that a method was found.
@@ -232,7 +285,7 @@ func refuseMalformed(e signal.Envelope, err error) *hub.Message {
 
 func (k *socket) refuse(e signal.Envelope, code, message string) {
 	if e.RequestID != "" {
-		k.Send(hub.Refuse(e, &signal.Error{Code: code, Message: message}))
+		k.say(hub.Refuse(e, &signal.Error{Code: code, Message: message}))
 	}
 }
 
@@ -244,7 +297,13 @@ func (k *socket) hello(e signal.Envelope) {
 	}
 	k.greeted = true
 	k.alive()
-	k.server.hub.Connect(k, hub.Hello{UserID: k.session.User.ID, Host: k.host, Connect: c, RequestID: e.RequestID})
+	h := hub.Hello{UserID: k.session.User.ID, Host: k.host, Connect: c, RequestID: e.RequestID}
+	if c.Resume != nil {
+		k.server.streams.open(k, h)
+	} else {
+		k.server.hub.Connect(k, h)
+	}
+	k.known.Store(true)
 }
 
 // history is answered from the socket's own goroutine: reading old lines holds up nobody else.
@@ -255,9 +314,9 @@ func (k *socket) history(e signal.Envelope) {
 		k.server.Logger.Error("history not read", "error", err)
 		fallthrough
 	case err != nil:
-		k.Send(hub.Refuse(e, err))
+		k.say(hub.Refuse(e, err))
 	case e.RequestID != "":
-		k.Send(hub.Reply(e, m))
+		k.say(hub.Reply(e, m))
 	}
 }
 

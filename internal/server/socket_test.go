@@ -103,7 +103,7 @@ func TestAttackSilentSocket(t *testing.T) {
 	bob := newPhone(t, "bob", conn)
 	bob.connect("b")
 	alice.push(signal.CodeUserOnline, "")
-	alice.push(signal.CodeUserOffline, "") // of the new account
+	alice.forget(signal.CodeUserOffline) // of the new account
 	if u := decode[signal.UserChange](t, alice.push(signal.CodeUserOffline, "")); u.User.ID != b.user.ID {
 		t.Fatalf("alice hears %+v", u)
 	}

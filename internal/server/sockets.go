@@ -2,9 +2,16 @@ package server
 
 import (
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
+
+	"visavis.example/internal/server/hub"
+	"visavis.example/internal/signal"
 )
+
+// newsEvery is the hub's: people hear so often who has come or gone.
+const newsEvery = 100 * time.Millisecond
 
 const wheelSlots = 10 // a tenth of the sockets is pinged every tenth of the interval, so that pings come in no bursts
 
@@ -17,11 +24,13 @@ var (
 type sockets struct {
 	running sync.WaitGroup // readers, and writers while they write
 	most    int            // of one user
+	streams *streams       // of those that can be resumed
 
 	mu     sync.Mutex
 	byUser map[string]int
 	wheel  [wheelSlots]map[*socket]struct{}
 	next   int // slot of the next socket
+	opened uint64
 	closed bool
 }
 
@@ -67,10 +76,12 @@ func (s *sockets) start(k *socket) error {
 		s.releaseLocked(k.session.User.ID)
 		return errNoSockets
 	}
+	s.opened++
 	k.slot = s.next
 	s.next = (s.next + 1) % wheelSlots
 	s.wheel[k.slot][k] = struct{}{}
-	s.running.Go(k.run)
+	s.running.Add(1) // until it is removed
+	k.run()
 	return nil
 }
 
@@ -79,6 +90,7 @@ func (s *sockets) remove(k *socket) {
 	defer s.mu.Unlock()
 	delete(s.wheel[k.slot], k)
 	s.releaseLocked(k.session.User.ID)
+	s.running.Done()
 }
 
 // count is how many are open.
@@ -104,13 +116,14 @@ func (s *sockets) in(slot int, match func(*socket) bool) []*socket {
 	return some
 }
 
-// pingAll turns the wheel until quit: every socket is pinged once in the interval.
-func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}) {
+// pingAll turns the wheel until quit: every socket is pinged once in the interval. At every turn it calls also.
+func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}, also func(now time.Time)) {
 	tick := time.NewTicker(every / wheelSlots)
 	defer tick.Stop()
 	for slot := 0; ; slot = (slot + 1) % wheelSlots {
 		select {
-		case <-tick.C:
+		case now := <-tick.C:
+			also(now)
 		case <-quit:
 			return
 		}
@@ -122,18 +135,38 @@ func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}) {
 
 // signOut ends the sockets of a session.
 func (s *sockets) signOut(sessionID string) {
-	s.signOutIf(func(k *socket) bool { return k.session.ID == sessionID })
+	s.signOutIf(func(session, _ string) bool { return session == sessionID })
 }
 
 // signOutUser ends the sockets of a person, but for those of the session keep (empty: none is kept).
 func (s *sockets) signOutUser(userID, keep string) {
-	s.signOutIf(func(k *socket) bool { return k.session.User.ID == userID && k.session.ID != keep })
+	s.signOutIf(func(session, user string) bool { return user == userID && session != keep })
 }
 
-func (s *sockets) signOutIf(match func(*socket) bool) {
+// signOutIf ends the sockets that match, and what could be resumed.
+func (s *sockets) signOutIf(match func(sessionID, userID string) bool) {
 	for slot := range wheelSlots {
-		for _, k := range s.in(slot, match) {
+		for _, k := range s.in(slot, func(k *socket) bool { return match(k.session.ID, k.session.User.ID) }) {
 			k.signOut()
+		}
+	}
+	s.streams.signOutIf(match)
+}
+
+// connects is how many sockets there have been.
+func (s *sockets) connects() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened
+}
+
+// tellStopping tells every client that the server is about to stop, and each another time to come back, so that they do
+// not come all at once. The sockets stay as useful as they were until closeAll.
+func (s *sockets) tellStopping(within time.Duration) {
+	for slot := range wheelSlots {
+		for _, k := range s.in(slot, func(k *socket) bool { return k.known.Load() }) {
+			after := rand.N(within + 1)
+			k.say(hub.Push(signal.ServerStopping, signal.CodeStopping, signal.Stopping{AfterMs: after.Milliseconds()}))
 		}
 	}
 }

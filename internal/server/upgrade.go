@@ -14,9 +14,9 @@ import (
 	"visavis.example/internal/signal"
 )
 
-// upgrader makes sockets with small buffers: the write buffer is only held while something is written.
+// upgrader makes sockets with small buffers: reading uses the one of upgraded, and the write buffer is only held while
+// something is written.
 var upgrader = websocket.Upgrader{
-	ReadBufferSize:  1024,
 	WriteBufferSize: 1024,
 	WriteBufferPool: &sync.Pool{},
 	Subprotocols:    []string{signal.Subprotocol},
@@ -41,15 +41,17 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The library takes the server's own limits away; who does not take the answer must not keep this goroutine.
-	u := upgrader
-	u.HandshakeTimeout = s.Limits.ReplyWait
-	conn, err := u.Upgrade(w, r, nil)
+	up := upgrader
+	up.HandshakeTimeout = s.Limits.ReplyWait
+	u := &upgraded{ResponseWriter: w}
+	conn, err := up.Upgrade(u, r, nil)
 	if err != nil { // it has been answered
 		s.sockets.release(session.User.ID)
 		return
 	}
 	k := &socket{
 		outbox: outbox{conn: conn, running: &s.sockets.running, limits: &s.Limits}, server: s, session: session,
+		reader: u.reader, waits: waiterOf(conn.NetConn()),
 		host: authorityOf(r.Host, s.cert != nil, conn.LocalAddr()), deadAfter: 2 * s.PingEvery,
 	}
 	if s.sockets.start(k) != nil {

@@ -20,7 +20,8 @@ var (
 
 // Client is one signed-in socket that comes back by itself: it connects, says User/Connect, hands on what the server
 // pushes, and after a loss tries again for ever, with full-jitter pauses, until it is closed or the server says that the
-// session is over. Set the fields, then Start; Close returns when all of its goroutines have ended.
+// session is over. When it comes back within ResumeWithin it goes on where it was: both ends say again what the other has
+// not got, each message comes once and in order. Set the fields, then Start; Close returns when all of its goroutines have ended.
 type Client struct {
 	URL     string      // wss://HOST:PORT/ws, from Address.Socket
 	Token   string      // the session: Authorization: Bearer
@@ -38,9 +39,13 @@ type Client struct {
 	wg     sync.WaitGroup
 
 	mu    sync.Mutex
-	live  *socket       // the one that is online; nil in between
+	sess  *session      // nil: never online, or its session could not be resumed
 	hurry chan struct{} // the network has changed: the pause between two tries is over
 	quit  func()        // ends the present try; nil: none
+
+	// run's own: what a server that stops has asked for.
+	comeBack time.Duration
+	told     bool
 }
 
 // stable is how long a socket must have been online for the pauses to start small again: a server that accepts and
@@ -90,19 +95,20 @@ func (c *Client) Close() {
 func (c *Client) Events() <-chan Event { return c.events }
 
 // Send queues one message without waiting; e.RequestID must be set by the caller. Messages are written in the order of the
-// calls. The reply comes as an Event; when an Event that is not StateOnline comes first, no reply will.
+// calls, those of a short cut after it. The reply comes as an Event; when an Event that is Lost, or a Connected that is not
+// Resumed, comes first, no reply will.
 func (c *Client) Send(e Envelope) error {
-	s := c.online()
+	s := c.current()
 	if s == nil {
 		return ErrNotOnline
 	}
 	return s.send(e)
 }
 
-// Request sends and waits for the reply, ctx's end, or the loss of the socket (ErrLost). An error reply is an *Error. The
+// Request sends and waits for the reply, ctx's end, or the loss of the session (ErrLost). An error reply is an *Error. The
 // reply may be here before pushes that came earlier have been read from Events.
 func (c *Client) Request(ctx context.Context, e Envelope) (Envelope, error) {
-	s := c.online()
+	s := c.current()
 	if s == nil {
 		return Envelope{}, ErrNotOnline
 	}
@@ -122,35 +128,77 @@ func (c *Client) Request(ctx context.Context, e Envelope) (Envelope, error) {
 	}
 }
 
-func (c *Client) online() *socket {
+func (c *Client) current() *session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.live
+	return c.sess
 }
 
-func (c *Client) setOnline(s *socket) {
+func (c *Client) setCurrent(s *session) {
 	c.mu.Lock()
-	c.live = s
+	c.sess = s
 	c.mu.Unlock()
+}
+
+// online gives the socket that is online; nil: none.
+func (c *Client) online() *socket {
+	if s := c.current(); s != nil {
+		return s.socket()
+	}
+	return nil
+}
+
+// endSession ends a session (nil: none) and forgets it.
+func (c *Client) endSession(s *session) {
+	if s == nil {
+		return
+	}
+	s.end()
+	c.mu.Lock()
+	if c.sess == s {
+		c.sess = nil
+	}
+	c.mu.Unlock()
+}
+
+// cutOff follows the loss of a socket. A session that can be resumed waits for the next one, but not for ever.
+func (c *Client) cutOff(k *socket) {
+	s := c.current()
+	if s == nil || s.socket() != k {
+		return // it never came so far
+	}
+	ended := s.cut(func() {
+		if s.expire() {
+			c.endSession(s)
+			c.mail.put(Event{State: StateConnecting, Err: ErrLost, Lost: true})
+		}
+	})
+	if ended {
+		c.endSession(s)
+	}
 }
 
 // run is the only goroutine that dials.
 func (c *Client) run(ctx context.Context) {
+	defer func() { c.endSession(c.current()) }()
 	for failures := 0; ; failures++ {
 		began := time.Now()
-		err := c.session(ctx)
+		err := c.attempt(ctx)
 		if ctx.Err() != nil {
+			return
+		}
+		if over(err) {
+			c.mail.put(Event{State: StateRefused, Err: err, Lost: true})
 			return
 		}
 		if time.Since(began) > stable {
 			failures = 0
 		}
-		if over(err) {
-			c.mail.put(Event{State: StateRefused, Err: err})
-			return
-		}
-		c.mail.put(Event{State: StateConnecting, Err: err})
+		c.mail.put(Event{State: StateConnecting, Err: err, Lost: c.current() == nil})
 		pause := backoff(failures, c.BackoffMin, c.BackoffMax, rand.Float64())
+		if c.told {
+			pause, failures, c.told = c.comeBack, 0, false
+		}
 		c.Logger.Debug("server not reached", "err", err, "pause", pause)
 		select {
 		case <-time.After(pause):
@@ -172,11 +220,11 @@ func (c *Client) NetworkChanged() {
 		return // not started
 	}
 	c.mu.Lock()
-	s, quit := c.live, c.quit
+	quit := c.quit
 	c.mu.Unlock()
-	switch {
-	case s != nil:
-		s.check(hurryWithin)
+	switch k := c.online(); {
+	case k != nil:
+		k.check(hurryWithin)
 	case quit != nil:
 		quit() // it goes by a way that may be no more
 	}

@@ -16,41 +16,45 @@ import (
 const (
 	dialTimeout  = 10 * time.Second
 	writeTimeout = 10 * time.Second
-	// maxUnsent bounds what waits for a slow network; a call's whole exchange is some 40 messages. Beyond it Send fails.
-	maxUnsent = 256
+	// maxUnsent bounds what waits for a slow network: all that can be kept, and a few words of the client's own.
+	maxUnsent = MaxKept + 16
 )
 
 // socket is one WebSocket from upgrade to loss: one goroutine reads, one writes.
 type socket struct {
 	conn *websocket.Conn
-	out  chan []byte
+	out  chan outgoing
 	lost chan struct{} // closed when reading has ended
-
-	mu      sync.Mutex
-	waiting map[string]chan Envelope // by request id: callers of Request
 }
 
-// session is one socket's life; it returns why it ended.
-func (c *Client) session(ctx context.Context) error {
+// outgoing is one message on its way out.
+type outgoing struct {
+	message []byte
+	seq     uint64   // 0: not numbered
+	of      *session // whose acknowledgement goes with it; nil: none
+}
+
+// attempt is one socket's life; it returns why it ended.
+func (c *Client) attempt(ctx context.Context) error {
 	trying, quit := context.WithCancel(ctx)
 	defer quit()
 	c.setQuit(quit)
-	s, err := c.dial(trying)
+	k, err := c.dial(trying)
 	c.setQuit(nil)
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, s.goodbye)
+	stop := context.AfterFunc(ctx, k.goodbye)
 	defer stop()
 	var writer sync.WaitGroup
-	writer.Go(s.write)
+	writer.Go(k.write)
 	defer func() {
-		c.setOnline(nil)
-		close(s.lost)
-		_ = s.conn.Close()
+		c.cutOff(k)
+		close(k.lost)
+		_ = k.conn.Close()
 		writer.Wait()
 	}()
-	return c.read(s)
+	return c.read(k)
 }
 
 func (c *Client) setQuit(quit func()) {
@@ -84,6 +88,9 @@ func (c *Client) dial(ctx context.Context) (*socket, error) {
 	alive()
 	conn.SetPingHandler(func(data string) error {
 		alive()
+		if s := c.current(); s != nil {
+			s.ack() // a client that only listens has no other occasion
+		}
 		err := conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeTimeout))
 		if errors.Is(err, websocket.ErrCloseSent) {
 			return nil
@@ -91,10 +98,7 @@ func (c *Client) dial(ctx context.Context) (*socket, error) {
 		return err
 	})
 	conn.SetPongHandler(func(string) error { alive(); return nil })
-	return &socket{
-		conn: conn, out: make(chan []byte, maxUnsent), lost: make(chan struct{}),
-		waiting: map[string]chan Envelope{},
-	}, nil
+	return &socket{conn: conn, out: make(chan outgoing, maxUnsent), lost: make(chan struct{})}, nil
 }
 
 // upgradeProblem turns a refused upgrade into the server's own words where it has any.
@@ -116,93 +120,142 @@ func upgradeProblem(url string, res *http.Response, err error) error {
 }
 
 // read says User/Connect and hands on all that comes, until the socket ends.
-func (c *Client) read(s *socket) error {
+func (c *Client) read(k *socket) error {
 	const hello = "connect"
-	if err := s.send(Envelope{Method: UserConnect, RequestID: hello, Data: Encode(c.Connect)}); err != nil {
+	connect := c.Connect
+	connect.Resume = c.current().ask()
+	b, err := encoded(Envelope{Method: UserConnect, RequestID: hello, Data: Encode(connect)})
+	if err != nil {
 		return err
 	}
+	if err := k.put(outgoing{message: b}); err != nil {
+		return err
+	}
+	var s *session // nil until the server has answered
 	for {
-		_, b, err := s.conn.ReadMessage()
+		_, b, err := k.conn.ReadMessage()
 		if err != nil {
 			return fmt.Errorf("connection to the server: %w", err)
 		}
-		_ = s.conn.SetReadDeadline(time.Now().Add(c.DeadAfter))
+		_ = k.conn.SetReadDeadline(time.Now().Add(c.DeadAfter))
 		e, err := Parse(b)
 		switch {
 		case err != nil:
 			c.Logger.Warn("message from the server not understood", "err", err)
-		case e.RequestID == hello:
-			if err := c.welcome(s, e); err != nil {
+		case s == nil && e.RequestID == hello:
+			if s, err = c.welcome(k, e); err != nil {
 				return err
 			}
-		case e.RequestID == "":
-			c.mail.put(Event{State: StateOnline, Push: &e})
-		case !s.answer(e):
-			c.mail.put(Event{State: StateOnline, Reply: &e})
+		case s != nil:
+			if err := c.got(s, e); err != nil {
+				c.endSession(s) // to resume it would bring the same again
+				return fmt.Errorf("connection to the server: %w", err)
+			}
 		}
 	}
 }
 
-func (c *Client) welcome(s *socket, e Envelope) error {
+// welcome takes the reply to User/Connect, which says whether the session before goes on.
+func (c *Client) welcome(k *socket, e Envelope) (*session, error) {
 	if err := e.Fail(); err != nil {
-		return err
+		return nil, err
 	}
 	hello, err := Decode[Connected](e)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.setOnline(s) // before the event: its reader may send at once
+	s := c.current()
+	if hello.Resumed && s != nil && s.id == hello.Session {
+		if err := s.resume(k, hello.Got); err != nil {
+			c.endSession(s)
+			return nil, err
+		}
+	} else {
+		c.endSession(s)
+		s = newSession(hello.Session, k)
+		c.setCurrent(s) // before the event: its reader may send at once
+	}
 	c.mail.put(Event{State: StateOnline, Connected: &hello})
+	return s, nil
+}
+
+// got takes one message of a session. An error means that the session cannot go on.
+func (c *Client) got(s *session, e Envelope) error {
+	fresh, err := s.arrived(e)
+	switch {
+	case err != nil:
+		return err
+	case !fresh || e.Method == SessionAck:
+	case e.Code == CodeStopping:
+		p, err := Decode[Stopping](e)
+		if err != nil {
+			c.Logger.Warn("message from the server not understood", "err", err)
+			return nil
+		}
+		c.comeBack, c.told = time.Duration(p.AfterMs)*time.Millisecond, true
+	case e.RequestID == "":
+		c.mail.put(Event{State: StateOnline, Push: &e})
+	case !s.answer(e):
+		c.mail.put(Event{State: StateOnline, Reply: &e})
+	}
 	return nil
 }
 
 // write is the only goroutine that writes messages (control frames may come from others, says gorilla).
-func (s *socket) write() {
+func (k *socket) write() {
+	var numbered []byte
 	for {
 		select {
-		case b := <-s.out:
-			_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if err := s.conn.WriteMessage(websocket.TextMessage, b); err != nil {
-				_ = s.conn.Close() // wakes the reader, who ends the session
+		case m := <-k.out:
+			b := m.message
+			if m.of != nil {
+				numbered = AppendNumbered(numbered[:0], b, m.seq, m.of.tell())
+				b = numbered
+			}
+			_ = k.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+			if err := k.conn.WriteMessage(websocket.TextMessage, b); err != nil {
+				_ = k.conn.Close() // wakes the reader, who ends the attempt
 				return
 			}
-		case <-s.lost:
+		case <-k.lost:
 			return
 		}
 	}
 }
 
-func (s *socket) send(e Envelope) error {
+func encoded(e Envelope) ([]byte, error) {
 	b, err := json.Marshal(e)
-	if err != nil {
-		return err
+	if err == nil && len(b) > MaxUnnumbered {
+		err = fmt.Errorf("message of %d bytes, at most %d", len(b), MaxUnnumbered)
 	}
-	if len(b) > MaxMessage {
-		return fmt.Errorf("message of %d bytes, at most %d", len(b), MaxMessage)
-	}
+	return b, err
+}
+
+// put queues a message to be written.
+func (k *socket) put(m outgoing) error {
 	select {
-	case <-s.lost:
+	case <-k.lost:
 		return ErrLost
 	default:
 	}
 	select {
-	case s.out <- b:
+	case k.out <- m:
 		return nil
 	default:
-		_ = s.conn.Close() // so much unsent means that the network is gone
+		_ = k.conn.Close() // so much unsent means that the network is gone
 		return ErrLost
 	}
 }
 
 // check finds out whether the socket still lives.
-func (s *socket) check(within time.Duration) {
-	if !present(s.conn.LocalAddr()) {
-		_ = s.conn.Close() // the reader ends the session
+func (k *socket) check(within time.Duration) {
+	if !present(k.conn.LocalAddr()) {
+		_ = k.conn.Close() // the reader ends the session
 		return
 	}
 	// The reader's deadline is set anew by whatever comes.
-	_ = s.conn.SetReadDeadline(time.Now().Add(within))
-	_ = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(within))
+	_ = k.conn.SetReadDeadline(time.Now().Add(within))
+	_ = k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(within))
 }
 
 // present says whether an address is still one of this machine's. Interfaces that are down may keep theirs.
@@ -225,35 +278,8 @@ func present(at net.Addr) bool {
 }
 
 // goodbye tells the server that this end is closing on purpose, then closes.
-func (s *socket) goodbye() {
+func (k *socket) goodbye() {
 	m := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	_ = s.conn.WriteControl(websocket.CloseMessage, m, time.Now().Add(100*time.Millisecond))
-	_ = s.conn.Close()
-}
-
-func (s *socket) await(id string) <-chan Envelope {
-	ch := make(chan Envelope, 1)
-	s.mu.Lock()
-	s.waiting[id] = ch
-	s.mu.Unlock()
-	return ch
-}
-
-func (s *socket) forget(id string) {
-	s.mu.Lock()
-	delete(s.waiting, id)
-	s.mu.Unlock()
-}
-
-// answer gives a reply to the Request that waits for it, if one does.
-func (s *socket) answer(e Envelope) bool {
-	s.mu.Lock()
-	ch := s.waiting[e.RequestID]
-	delete(s.waiting, e.RequestID)
-	s.mu.Unlock()
-	if ch == nil {
-		return false
-	}
-	ch <- e
-	return true
+	_ = k.conn.WriteControl(websocket.CloseMessage, m, time.Now().Add(100*time.Millisecond))
+	_ = k.conn.Close()
 }

@@ -46,6 +46,9 @@ const (
 	CallMedia        Method = "Call/Media"        // request, forwarded as push CodeMedia: muted, camera off
 	CallRestart      Method = "Call/Restart"      // request, forwarded as push CodeRestart: the path is lost, the caller should offer another
 	CallEnded        Method = "Call/Ended"        // push CodeEnded: the one way a call ends, whoever ended it
+	UserChanges      Method = "User/Changes"      // push CodeUserChanges: several came or went; only to clients that number
+	SessionAck       Method = "Session/Ack"       // both ways, when there is nothing else to carry an Ack; push CodeAck
+	ServerStopping   Method = "Server/Stopping"   // push CodeStopping: when to come back
 )
 
 // Code is 0 or 1 on replies and an event code on pushes.
@@ -64,12 +67,15 @@ const (
 	CodeOffer       Code = 10010
 	CodeAnswer      Code = 10011
 	CodeUserSelf    Code = 10012
+	CodeUserChanges Code = 10013
 	CodeInvite      Code = 10100
 	CodeRinging     Code = 10101
 	CodeAccepted    Code = 10102
 	CodeEnded       Code = 10103
 	CodeMedia       Code = 10104
 	CodeRestart     Code = 10105
+	CodeAck         Code = 10200
+	CodeStopping    Code = 10201
 )
 
 // Type tells people's words from the machine's.
@@ -93,6 +99,10 @@ type Envelope struct {
 	// RequestID is the client's, at most 64 bytes, and comes back on the reply; empty on pushes.
 	RequestID string          `json:"requestId,omitempty"`
 	Data      json.RawMessage `json:"data,omitempty"`
+	// Seq numbers the messages of a session from 1, each way by itself; 0: not numbered. Ack is the number of the last one
+	// that has come the other way; it speaks for all before it. Both are written by AppendNumbered.
+	Seq uint64 `json:"seq,omitempty"`
+	Ack uint64 `json:"ack,omitempty"`
 }
 
 // ErrMalformed is wrapped by every error of Parse and Decode.
@@ -117,6 +127,8 @@ func Parse(b []byte) (Envelope, error) {
 		return e, fmt.Errorf("%w: method, requestId, toId or callId is longer than 64 bytes", ErrMalformed)
 	case e.Type != TypeSystem && e.Type != TypeText:
 		return e, fmt.Errorf("%w: type %d", ErrMalformed, e.Type)
+	case e.Seq > maxNumber || e.Ack > maxNumber:
+		return e, fmt.Errorf("%w: seq or ack is over %d", ErrMalformed, uint64(maxNumber))
 	}
 	return e, nil
 }

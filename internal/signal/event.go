@@ -9,6 +9,9 @@ type Event struct {
 	Push      *Envelope // not nil: a push, and State is StateOnline
 	Reply     *Envelope // not nil: the reply to the Send with its RequestID, and State is StateOnline
 	Err       error     // why it is not online, or why it will not try again
+	// Lost, when it is not online: what has been sent gets no reply any more. Without it there may be one, after a
+	// Connected that is Resumed; a Connected that is not means Lost as well.
+	Lost bool
 }
 
 // ClientState is where a Client is.

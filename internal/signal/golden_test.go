@@ -19,6 +19,8 @@ const (
 	bobID  = "bob23456789abcdefghijklmno"
 	callID = "call3456789abcdefghijklmno"
 	reqID  = "r-17"
+
+	sessionID = "sess3456789abcdefghijklmno"
 )
 
 var (
@@ -53,9 +55,10 @@ func push(m Method, c Code, from string, data any) Envelope {
 	return Envelope{Method: m, Code: c, FromID: from, Data: Encode(data)}
 }
 
-func (e Envelope) to(id string) Envelope   { e.ToID = id; return e }
-func (e Envelope) in(call string) Envelope { e.CallID = call; return e }
-func (e Envelope) text() Envelope          { e.Type = TypeText; return e }
+func (e Envelope) to(id string) Envelope           { e.ToID = id; return e }
+func (e Envelope) in(call string) Envelope         { e.CallID = call; return e }
+func (e Envelope) number(seq, ack uint64) Envelope { e.Seq, e.Ack = seq, ack; return e }
+func (e Envelope) text() Envelope                  { e.Type = TypeText; return e }
 
 // goldens has every method in every role it plays.
 func goldens() []golden {
@@ -69,6 +72,18 @@ func goldens() []golden {
 	add("user-connect-again.reply", reply(UserConnect, nil), Connected{
 		Self: ann, Users: []User{echo}, CallID: callID, Server: "visavis-server/0.1.0", Run: "run23456789abcdefghijklmno", ICEServers: turn,
 	})
+	add("user-connect-resume.request", request(UserConnect, nil),
+		Connect{DeviceID: "dev23456789abcdefghijklmno", Device: "Firefox", Client: "visavis-web/1", Resume: &Resume{Session: sessionID, Got: 57}})
+	add("user-connect-resumed.reply", reply(UserConnect, nil),
+		Connected{Self: ann, Users: []User{}, Server: "visavis-server/0.1.0", Session: sessionID, Resumed: true, Got: 12})
+	add("user-connect-session.reply", reply(UserConnect, nil),
+		Connected{Self: ann, Users: []User{echo}, Server: "visavis-server/0.1.0", Session: sessionID})
+	add("user-changes.push", push(UserChanges, CodeUserChanges, "", nil), Users{Users: []User{ann, {ID: bobID, Name: "Bob", Kind: KindPerson}}})
+	add("session-ack.request", Envelope{Method: SessionAck, Ack: 57}, nil)
+	add("session-ack.push", Envelope{Method: SessionAck, Code: CodeAck, Ack: 32}, nil)
+	add("server-stopping.push", push(ServerStopping, CodeStopping, "", nil).number(58, 12), Stopping{AfterMs: 3141})
+	add("call-cancel-numbered.request", request(CallCancel, nil).in(callID).number(13, 58), nil)
+	add("call-ended-numbered.push", push(CallEnded, CodeEnded, bobID, nil).in(callID).number(59, 13), Ended{Reason: EndCancelled, ByID: bobID})
 	add("user-list.request", request(UserList, nil), nil)
 	add("user-list.reply", reply(UserList, nil), Users{Users: []User{ann, echo}})
 	add("user-list.push", push(UserList, CodeUserList, "", nil), Users{Users: []User{ann}})

@@ -45,6 +45,14 @@ type Connect struct {
 	DeviceID string `json:"deviceId"`
 	Device   string `json:"device"` // for people: "Anna's laptop", "Firefox"
 	Client   string `json:"client"` // name/version
+	// Resume is there when the client numbers its messages; nil: it does not know how.
+	Resume *Resume `json:"resume,omitempty"`
+}
+
+// Resume, in Connect, asks for a session that outlives its socket: the one named, or a new one.
+type Resume struct {
+	Session string `json:"session,omitempty"` // empty: a new one
+	Got     uint64 `json:"got,omitempty"`     // number of the last message of that session that has come
 }
 
 // Check implements the rules of Decode.
@@ -54,6 +62,9 @@ func (c Connect) Check() error {
 	}
 	if len(c.Device) > MaxDevice || len(c.Client) > MaxDevice {
 		return fmt.Errorf("device or client is longer than %d bytes", MaxDevice)
+	}
+	if r := c.Resume; r != nil && (len(r.Session) > 64 || r.Got > maxNumber) {
+		return fmt.Errorf("session has at most 64 bytes, got is at most %d", uint64(maxNumber))
 	}
 	return nil
 }
@@ -68,9 +79,29 @@ type Connected struct {
 	Run string `json:"run,omitempty"`
 	// ICEServers are for that call, once it has been accepted, in place of those that came with the accept.
 	ICEServers []ICEServer `json:"iceServers,omitempty"`
+	// Session is there for a client that asked with Resume. When it is Resumed, everything goes on where it was: Users and
+	// CallID are not said again, what was missed follows, and Got is the client's last message that has come here.
+	Session string `json:"session,omitempty"`
+	Resumed bool   `json:"resumed,omitempty"`
+	Got     uint64 `json:"got,omitempty"`
 }
 
-// Users is the reply of User/List and the push CodeUserList.
+// Stopping is the push CodeStopping: the server is about to close its sockets. The client should come back so long after
+// its own has been closed; each is given another time, so that they do not come all at once.
+type Stopping struct {
+	AfterMs int64 `json:"afterMs"` // 0 to 60000
+}
+
+// Check implements the rules of Decode.
+func (s Stopping) Check() error {
+	if s.AfterMs < 0 || s.AfterMs > 60_000 {
+		return errors.New("afterMs is 0 to 60000")
+	}
+	return nil
+}
+
+// Users is the reply of User/List, the push CodeUserList, and the push CodeUserChanges (there it is only those people who
+// have come, gone or joined).
 type Users struct {
 	Users []User `json:"users"`
 }

@@ -24,18 +24,23 @@ type core struct {
 	devices map[Conn]*device   // connected
 	calls   map[string]*call   // ringing and talking
 	due     dueHeap
+	leaving []leaving // devices that are cut off but still count as here, the first to go first
+	news    news
 	stopped bool
 }
 
 // person is a user and what goes on with them.
 type person struct {
-	user    signal.User
-	devices map[string]*device // connected, or away and awaited by their call
-	here    int                // connected devices
-	left    time.Time          // when the last one went
-	call    *call              // a person has one; always nil for a contact that takes many
-	invites map[string]*limit.Bucket
-	chat    limit.Bucket
+	user      signal.User
+	devices   map[string]*device // connected, cut off, or away and awaited by their call
+	here      int                // devices that count as here
+	left      time.Time          // when the last one went
+	known     bool               // others have been told of this person
+	told      seen               // how others were told that the person is
+	mentioned bool               // they are about to be told again
+	call      *call              // a person has one; always nil for a contact that takes many
+	invites   map[string]*limit.Bucket
+	chat      limit.Bucket
 
 	blocked    map[*person]struct{} // whom this person does not want to hear of
 	quietUntil time.Time            // when user.DND ends by itself; zero: it does not
@@ -46,15 +51,20 @@ func (p *person) online() bool { return p.here > 0 }
 // many says whether somebody can be in any number of calls.
 func (p *person) many() bool { return p.user.Kind == signal.KindEcho }
 
-// device is one program of a person's, connected or awaited.
+// device is one program of a person's: connected, cut off (what is sent to it is kept by its connection, which may be
+// resumed), or gone and awaited.
 type device struct {
 	id, host string
 	person   *person
-	conn     Conn      // nil: away
-	away     time.Time // since when
+	conn     Conn      // nil: gone
+	away     time.Time // since when it is cut off or gone; zero: it is connected
+	counts   bool      // among those of its person that are here
+	numbers  bool      // it numbers messages, and knows what came with that
 	held     []*Message
 	heldSize int
 }
+
+func (d *device) here() bool { return d.conn != nil && d.away.IsZero() }
 
 // What is kept for a device that is away during a call: the candidates and descriptions of one negotiation.
 const (
@@ -68,6 +78,7 @@ func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*c
 	cfg.CallerGoneAfter = cmp.Or(cfg.CallerGoneAfter, cfg.PeerGoneAfter/4)
 	cfg.Invites = cmp.Or(cfg.Invites, DefaultInvites)
 	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
+	cfg.Linger = cmp.Or(cfg.Linger, 5*time.Second)
 	if r == nil {
 		r = noRelay{}
 	}
@@ -81,7 +92,7 @@ func (c *core) addUser(u signal.User) *person {
 	if p := c.people[u.ID]; p != nil {
 		return p
 	}
-	p := &person{user: u, devices: map[string]*device{}}
+	p := &person{user: u, devices: map[string]*device{}, known: true}
 	c.people[u.ID] = p
 	c.roster = append(c.roster, p)
 	return p
@@ -105,27 +116,22 @@ func (c *core) connect(conn Conn, h Hello) {
 		d = &device{id: h.Connect.DeviceID, person: p}
 		p.devices[d.id] = d
 	}
-	was := p.online()
 	if d.conn != nil {
 		delete(c.devices, d.conn)
 		d.conn.Close(CloseReplaced, "this device has connected again")
-		p.here--
 	}
-	d.conn, d.host = conn, h.Host
+	d.conn, d.away, d.host, d.numbers = conn, time.Time{}, h.Host, h.Connect.Resume != nil
+	c.count(d) // others hear of it, the device itself gets its reply first
 	c.devices[conn] = d
-	p.here++
-	c.greet(d, e)
-	if !was {
-		c.tellPresence(p, signal.UserOnline, signal.CodeUserOnline)
-	}
+	c.greet(d, e, h.Session)
 }
 
 // greet answers User/Connect and brings the device up to date.
-func (c *core) greet(d *device, e signal.Envelope) {
+func (c *core) greet(d *device, e signal.Envelope, session string) {
 	k := d.person.call
 	mine := k != nil && k.involves(d)
 	users, more := c.everybodyBut(d.person)
-	hello := signal.Connected{Self: d.person.self(), Users: users, Server: c.Server, Run: c.Run}
+	hello := signal.Connected{Self: d.person.self(), Users: users, Server: c.Server, Run: c.Run, Session: session}
 	if mine {
 		hello.CallID, k.left = k.ID, time.Time{}
 		if k.phase == talking {
@@ -165,11 +171,10 @@ func (c *core) disconnect(conn Conn, how Parting) {
 	}
 	delete(c.devices, conn)
 	p := d.person
-	d.conn, d.away = nil, c.now
-	if p.here--; !p.online() {
-		p.left = c.now
-		c.tellPresence(p, signal.UserOffline, signal.CodeUserOffline)
+	if d.conn = nil; d.away.IsZero() {
+		d.away = c.now
 	}
+	c.discount(d)
 	k := p.call
 	if k != nil && k.involves(d) {
 		switch {
@@ -188,48 +193,6 @@ func (c *core) disconnect(conn Conn, how Parting) {
 func (c *core) forget(d *device) {
 	if d.conn == nil && (d.person.call == nil || !d.person.call.involves(d)) {
 		delete(d.person.devices, d.id)
-	}
-}
-
-// tellPresence tells everybody else about a person, but for whom they block: those have heard that the person is offline.
-func (c *core) tellPresence(p *person, m signal.Method, code signal.Code) {
-	note := push(m, code, "", signal.UserChange{User: p.self()})
-	for _, d := range c.devices {
-		if d.person != p && !p.blocks(d.person) {
-			d.conn.Send(note)
-		}
-	}
-}
-
-// maxRoster is how many bytes of users one message carries, well under signal.MaxMessage.
-const maxRoster = 48 << 10
-
-// everybodyBut gives the roster without p: users who fit into one message, those online first, and the others.
-func (c *core) everybodyBut(p *person) (users []signal.User, more []*person) {
-	users = []signal.User{}
-	size := 0
-	for _, online := range []bool{true, false} {
-		for _, o := range c.roster {
-			if o == p || o.onlineFor(p) != online {
-				continue
-			}
-			u := o.viewFor(p)
-			size += len(u.ID) + len(u.Name) + len(u.Kind) + 64 // names hold nothing that JSON has to escape
-			if size > maxRoster {
-				more = append(more, o)
-				continue
-			}
-			users = append(users, u)
-		}
-	}
-	return users, more
-}
-
-// tellMore tells a device of people for whom there was no room, one by one, as of anybody who comes or goes.
-func (c *core) tellMore(d *device, more []*person) {
-	for _, p := range more {
-		m, code := presence(p.onlineFor(d.person))
-		d.conn.Send(push(m, code, "", signal.UserChange{User: p.viewFor(d.person)}))
 	}
 }
 

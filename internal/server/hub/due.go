@@ -51,7 +51,7 @@ func (c *core) deadline(k *call) (at time.Time, r signal.EndReason, by *person) 
 	switch k.phase {
 	case ringing:
 		consider(k.Started.Add(c.RingTimeout), signal.EndNoAnswer, nil)
-		if k.from.conn == nil {
+		if !k.from.here() {
 			consider(k.from.away.Add(c.CallerGoneAfter), signal.EndPeerGone, k.caller)
 		}
 		if !k.callee.online() {
@@ -59,7 +59,7 @@ func (c *core) deadline(k *call) (at time.Time, r signal.EndReason, by *person) 
 		}
 	case talking:
 		for _, d := range []*device{k.from, k.to} {
-			if d.conn == nil {
+			if !d.here() {
 				consider(d.away.Add(c.PeerGoneAfter), signal.EndPeerGone, d.person)
 			}
 		}
@@ -80,14 +80,17 @@ func (c *core) schedule(k *call) {
 }
 
 // nextDue says when expire has something to do.
-func (c *core) nextDue() (time.Time, bool) {
-	for len(c.due) > 0 && c.due[0].stale() {
-		heap.Pop(&c.due)
+func (c *core) nextDue() (at time.Time, ok bool) {
+	c.dropStale()
+	if len(c.due) > 0 {
+		at = c.due[0].at
 	}
-	if len(c.due) == 0 {
-		return time.Time{}, false
+	for _, other := range []time.Time{c.nextLeaving(), c.news.next()} {
+		if at.IsZero() || !other.IsZero() && other.Before(at) {
+			at = other
+		}
 	}
-	return c.due[0].at, true
+	return at, !at.IsZero()
 }
 
 // tidyDue drops stale entries when they are the most.
@@ -99,11 +102,20 @@ func (c *core) tidyDue() {
 	heap.Init(&c.due)
 }
 
-// expire does what is due.
+// expire does what the time has come for.
 func (c *core) expire() {
+	c.expireLeaving()
+	c.expireCalls()
+	if at := c.news.next(); !at.IsZero() && !at.After(c.now) {
+		c.tellNews()
+	}
+}
+
+// expireCalls ends the calls, and the quiet, whose time is up.
+func (c *core) expireCalls() {
 	for {
-		at, ok := c.nextDue()
-		if !ok || at.After(c.now) {
+		c.dropStale()
+		if len(c.due) == 0 || c.due[0].at.After(c.now) {
 			return
 		}
 		k, p := c.due[0].k, c.due[0].p
@@ -118,5 +130,12 @@ func (c *core) expire() {
 		} else {
 			c.schedule(k)
 		}
+	}
+}
+
+// dropStale makes the soonest entry a true one.
+func (c *core) dropStale() {
+	for len(c.due) > 0 && c.due[0].stale() {
+		heap.Pop(&c.due)
 	}
 }

@@ -81,6 +81,10 @@ type Config struct {
 	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away
 	Invites         limit.Rate    // of one person to one other; calls that were accepted do not count. DefaultInvites
 	Chat            limit.Rate    // lines of one person. DefaultChat
+	Linger          time.Duration // 5 s: for how long who is cut off, but may resume, is still shown as online
+	// NewsEvery is how often people are told who has come or gone: changes in between go together, and who is back as they
+	// were is not mentioned at all. 0: at once.
+	NewsEvery time.Duration
 }
 
 // Defaults of Config.
@@ -195,6 +199,7 @@ type Hello struct {
 	Host      string // by which it reached this server, without a port
 	Connect   signal.Connect
 	RequestID string
+	Session   string // of a connection that can be resumed; empty: it cannot
 }
 
 // Connect makes conn the connection of a device and answers it.
@@ -207,6 +212,18 @@ func (h *Hub) Disconnect(conn Conn, how Parting) {
 	h.post(func(c *core) { c.disconnect(conn, how) })
 }
 
+// CutOff says that a connection has lost its socket and may be resumed. What is sent to it meanwhile is its own matter;
+// Disconnect follows when nobody has come back.
+func (h *Hub) CutOff(conn Conn) {
+	h.post(func(c *core) { c.cutOff(conn) })
+}
+
+// Resumed says that a connection goes on, perhaps by another way: host is the name by which its device reaches this
+// server now.
+func (h *Hub) Resumed(conn Conn, host string) {
+	h.post(func(c *core) { c.resumed(conn, host) })
+}
+
 // Request handles one request of a connected device and answers it.
 func (h *Hub) Request(conn Conn, e signal.Envelope) {
 	h.post(func(c *core) { c.request(conn, e) })
@@ -216,7 +233,8 @@ func (h *Hub) Request(conn Conn, e signal.Envelope) {
 func (h *Hub) AddUser(u signal.User) {
 	h.post(func(c *core) {
 		p := c.addUser(u)
-		c.tellPresence(p, signal.UserOffline, signal.CodeUserOffline)
+		p.known = p.told.online // nobody has heard of a new person
+		c.mention(p)
 	})
 }
 

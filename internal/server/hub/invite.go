@@ -60,7 +60,7 @@ func (c *core) dropAway(k *call, p *person) bool {
 	if k.callee == p {
 		d = k.to
 	}
-	if d == nil || d.conn != nil {
+	if d == nil || d.here() {
 		return false
 	}
 	c.end(k, signal.EndPeerGone, p, nil)

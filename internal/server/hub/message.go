@@ -52,6 +52,9 @@ func problem(code, message string) *signal.Error {
 	return &signal.Error{Code: code, Message: message}
 }
 
+// Push is what the server says of itself, to one connection.
+func Push(m signal.Method, code signal.Code, data any) *Message { return push(m, code, "", data) }
+
 func push(m signal.Method, code signal.Code, callID string, data any) *Message {
 	return &Message{Envelope: signal.Envelope{Method: m, Code: code, CallID: callID, Data: signal.Encode(data)}}
 }

@@ -156,8 +156,7 @@ func (c *core) setQuiet(q Quiet, on bool) {
 		return
 	}
 	p.user.DND = on
-	m, code := presence(p.online())
-	c.tellPresence(p, m, code)
+	c.mention(p)
 	note := push(signal.UserSelf, signal.CodeUserSelf, "", signal.UserChange{User: p.self()})
 	note.FromID = p.user.ID
 	for _, d := range p.devices {
@@ -177,6 +176,7 @@ func (c *core) removeUser(id string) {
 		c.endFor(k, p)
 	}
 	for _, d := range p.devices {
+		d.counts = false
 		if d.conn == nil {
 			continue
 		}

@@ -43,8 +43,10 @@ for (const name of goldens) {
 /** Every required field of data, removed or of another type, must be noticed. */
 function spoil(e, read) {
     let noticed = 0;
+    let spoilt = 0;
     for (const field of Object.keys(e.data ?? {})) {
-        for (const wrong of [{}, [[]], Symbol.iterator]) {
+        for (const wrong of [{}, [[]], Symbol.iterator].slice(field === 'resume' ? 1 : 0)) { // which may be empty
+            spoilt++;
             try {
                 read({...e, data: {...e.data, [field]: wrong}});
             } catch (err) {
@@ -53,7 +55,7 @@ function spoil(e, read) {
             }
         }
     }
-    assert.equal(noticed, Object.keys(e.data ?? {}).length * 3, 'wrong types that were noticed');
+    assert.equal(noticed, spoilt, 'wrong types that were noticed');
 }
 
 test('envelopes that are none', () => {

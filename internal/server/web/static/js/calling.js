@@ -169,6 +169,11 @@ export class Calling {
         this.#apply({type: 'GotEnded', id, reason});
     }
 
+    /** The link is back as if it had never been away. */
+    resumed() {
+        this.#says.online();
+    }
+
     /**
      * What the hub says of calls.
      * @param {Envelope} e

@@ -1,9 +1,11 @@
 /**
  * The page's WebSocket: connects, says who it is, answers to requests by their ids, and comes back by itself after a cut
  * with full-jitter backoff. session.js owns one and hears of it through on…; it knows nothing of people or calls.
- * The device id lives from start to stop, so that after a cut the server takes this page for the same device.
+ * The device id lives from start to stop, so that after a cut the server takes this page for the same device. Who is back
+ * within a minute goes on where it was: numbers.js remembers what both ends have said.
  */
-import {Malformed, code, isPush, method, newID, parse, problem, replyData, subprotocol} from './protocol.js';
+import {Numbers} from './numbers.js';
+import {Malformed, code, isPush, method, newID, parse, problem, pushData, replyData, subprotocol} from './protocol.js';
 
 /** @typedef {import('./protocol.js').Envelope} Envelope */
 /** @typedef {import('./protocol.js').Connected} Connected */
@@ -14,6 +16,10 @@ const requestTimeoutMs = 10_000;
 const openTimeoutMs = 10_000;
 /** A browser answers the server's pings unseen, so the page asks something itself when it has heard nothing for so long. */
 const quietMs = 10_000;
+/** After a cut of so long nothing is resumed, and who waits for a reply hears that there will be none. */
+const resumeWithinMs = 60_000;
+/** What has come is acknowledged after so long if nothing that is sent has done so. */
+const ackAfterMs = 5000;
 
 /** A request that did not succeed: code is one of the server's error codes, or 'offline' or 'timeout'. */
 export class RequestError extends Error {
@@ -66,7 +72,12 @@ export class Link {
     #attempt = 0;
     /** @type {any} */ #retry = null;
     /** @type {any} */ #quiet = null;
+    /** @type {any} */ #expiry = null;
+    /** @type {any} */ #ackTimer = null;
+    /** How long to stay away after the next cut, if a server that stops has said so. @type {number|null} */ #comeBackMs = null;
+    #numbers = new Numbers();
     #lastId = 0;
+    /** The reply to User/Connect that is awaited. @type {{requestId: string, timer: any}|null} */ #hello = null;
     /** @type {Map<string, {resolve: (e: Envelope) => void, reject: (err: Error) => void, timer: any}>} */ #waiting = new Map();
 
     /**
@@ -99,6 +110,7 @@ export class Link {
         this.#stopped = true;
         this.#world.clearTimeout(this.#retry);
         this.#drop(1000);
+        this.#endSession();
     }
 
     /** Tries now rather than at the end of the present wait: the network is back, or somebody looks at the page. */
@@ -125,6 +137,8 @@ export class Link {
     request(name, body = {}) {
         if (!this.#online)
             return Promise.reject(new RequestError('offline', 'The server cannot be reached right now.'));
+        if (this.#numbers.full)
+            return Promise.reject(new RequestError('too_many', 'The server does not keep up. Please wait a little.'));
         return this.#ask(name, body);
     }
 
@@ -135,7 +149,7 @@ export class Link {
      */
     lastWord(name, body) {
         if (this.#online)
-            this.#socket?.send(JSON.stringify({method: name, type: 0, code: 0, ...body}));
+            this.#say({method: name, type: 0, code: 0, ...body});
     }
 
     #connect() {
@@ -143,8 +157,9 @@ export class Link {
         this.#socket = socket;
         const opening = this.#world.setTimeout(() => socket.close(), openTimeoutMs);
         socket.onopen = () => {
+            this.#world.clearTimeout(opening);
             if (socket === this.#socket)
-                this.#introduce(socket, opening);
+                this.#introduce(socket);
         };
         socket.onmessage = m => {
             if (socket === this.#socket)
@@ -157,30 +172,50 @@ export class Link {
         };
     }
 
+    /** @param {WebSocket} socket */
+    #introduce(socket) {
+        const requestId = String(++this.#lastId);
+        const timer = this.#world.setTimeout(() => this.#lost(0), requestTimeoutMs);
+        this.#hello = {requestId, timer};
+        const data = {deviceId: this.#deviceId, device: this.#device, client: this.#client, resume: this.#numbers.resume()};
+        socket.send(JSON.stringify({method: method.userConnect, type: 0, code: 0, requestId, data}));
+    }
+
     /**
-     * @param {WebSocket} socket
-     * @param {any} opening
+     * The reply to User/Connect, which says whether the session goes on. All of it happens before the next message is read.
+     * @param {Envelope} e
      */
-    async #introduce(socket, opening) {
-        try {
-            const hello = {deviceId: this.#deviceId, device: this.#device, client: this.#client};
-            const reply = await this.#ask(method.userConnect, {data: hello});
-            if (socket !== this.#socket)
-                return;
-            this.#online = true;
-            this.#attempt = 0;
-            this.#listen();
-            this.#owner.onOnline(/** @type {Connected} */ (reply.data));
-        } catch (err) {
-            if (socket !== this.#socket)
-                return;
-            if (err instanceof RequestError && err.code === 'unauthorized')
-                this.#refuse(err.message);
+    #greeted(e) {
+        this.#forgetHello();
+        if (e.code !== code.ok) {
+            if (problem(e) === 'unauthorized')
+                this.#refuse(e.message || 'The server refused.');
             else
                 this.#lost(0);
-        } finally {
-            this.#world.clearTimeout(opening);
+            return;
         }
+        const connected = /** @type {Connected} */ (replyData(e));
+        if (connected.resumed && connected.session !== this.#numbers.session) {
+            this.#endSession();
+            this.#lost(0);
+            return;
+        }
+        this.#world.clearTimeout(this.#expiry);
+        if (!connected.resumed) {
+            this.#endSession();
+            this.#numbers.begin(connected.session ?? '');
+        }
+        this.#online = true;
+        this.#attempt = 0;
+        for (const missed of connected.resumed ? this.#numbers.since(connected.got ?? 0) : [])
+            this.#socket?.send(this.#numbers.written(missed));
+        this.#listen();
+        this.#owner.onOnline(connected);
+    }
+
+    #forgetHello() {
+        this.#world.clearTimeout(this.#hello?.timer);
+        this.#hello = null;
     }
 
     /**
@@ -191,31 +226,76 @@ export class Link {
     #ask(name, {type = 0, ...body}) {
         return new Promise((resolve, reject) => {
             const requestId = String(++this.#lastId);
-            const timer = this.#world.setTimeout(() => {
+            const late = () => {
+                const asked = this.#waiting.get(requestId);
+                if (asked && !this.#online) { // the reply may come when the session is resumed
+                    asked.timer = this.#world.setTimeout(late, requestTimeoutMs);
+                    return;
+                }
                 this.#waiting.delete(requestId);
                 reject(new RequestError('timeout', 'The server did not answer.'));
-            }, requestTimeoutMs);
-            this.#waiting.set(requestId, {resolve, reject, timer});
-            this.#socket?.send(JSON.stringify({method: name, type, code: 0, requestId, ...body}));
+            };
+            this.#waiting.set(requestId, {resolve, reject, timer: this.#world.setTimeout(late, requestTimeoutMs)});
+            this.#say({method: name, type, code: 0, requestId, ...body});
         });
+    }
+
+    /** @param {object} message */
+    #say(message) {
+        this.#socket?.send(this.#numbers.written(this.#numbers.add(message)));
+    }
+
+    /** Acknowledges what has come: soon, unless something is sent anyway. */
+    #acknowledge() {
+        if (this.#numbers.owed >= this.#numbers.ackEvery) {
+            this.#ack();
+        } else if (this.#numbers.owed > 0 && this.#ackTimer === null) {
+            this.#ackTimer = this.#world.setTimeout(() => this.#ack(), ackAfterMs);
+        }
+    }
+
+    #ack() {
+        this.#world.clearTimeout(this.#ackTimer);
+        this.#ackTimer = null;
+        if (this.#online && this.#numbers.owed > 0)
+            this.#socket?.send(this.#numbers.written({method: method.ack, type: 0, code: 0}));
     }
 
     /** @param {unknown} message */
     #got(message) {
-        let e;
         try {
-            e = parse(message);
-            if (this.#online)
-                this.#listen();
-            if (isPush(e))
-                this.#owner.onPush(e);
-            else
-                this.#gotReply(e);
+            const e = parse(message);
+            if (this.#hello) {
+                if (e.requestId === this.#hello.requestId)
+                    this.#greeted(e);
+                return;
+            }
+            if (!this.#online)
+                return;
+            this.#listen();
+            if (!this.#numbers.arrived(e))
+                return;
+            this.#acknowledge();
+            this.#take(e);
         } catch (err) {
-            if (!(err instanceof Malformed))
+            if (err instanceof RangeError) { // the two ends do not agree any more: begin anew
+                this.#endSession();
+                this.#lost(0);
+            } else if (!(err instanceof Malformed)) {
                 throw err;
+            }
             console.warn('message from the server dropped:', err.message);
         }
+    }
+
+    /** @param {Envelope} e */
+    #take(e) {
+        if (!isPush(e))
+            this.#gotReply(e);
+        else if (e.code === code.stopping)
+            this.#comeBackMs = pushData(e).afterMs;
+        else if (e.code !== code.ack)
+            this.#owner.onPush(e);
     }
 
     /** @param {Envelope} e */
@@ -255,7 +335,7 @@ export class Link {
     }
 
     /**
-     * Closes the present socket and tells everybody who waits for a reply.
+     * Closes the present socket.
      * @param {number} status
      */
     #drop(status) {
@@ -263,8 +343,17 @@ export class Link {
         this.#socket = null;
         this.#online = false;
         this.#world.clearTimeout(this.#quiet);
+        this.#world.clearTimeout(this.#ackTimer);
+        this.#ackTimer = null;
+        this.#forgetHello();
         if (socket && socket.readyState !== 3)
             socket.close(status || 4000);
+    }
+
+    /** Forgets the session and tells everybody who waits for a reply. */
+    #endSession() {
+        this.#world.clearTimeout(this.#expiry);
+        this.#numbers.begin('');
         const waiting = [...this.#waiting.values()];
         this.#waiting.clear();
         for (const {reject, timer} of waiting) {
@@ -279,10 +368,17 @@ export class Link {
         this.#drop(0);
         if (this.#stopped)
             return;
-        this.#owner.onOffline(status === 1001 || status === 1012 ? 'The server restarts.' : 'The server cannot be reached.');
+        if (!this.#numbers.session)
+            this.#endSession();
+        else if (opened)
+            this.#expiry = this.#world.setTimeout(() => this.#endSession(), resumeWithinMs);
+        const restarts = status === 1001 || status === 1012 || this.#comeBackMs !== null;
+        this.#owner.onOffline(restarts ? 'The server restarts.' : 'The server cannot be reached.');
         // Full jitter: anywhere between nothing and the whole step, so that a server that restarts is not stormed.
         const step = Math.min(longestDelayMs, firstDelayMs * 2 ** this.#attempt++);
-        this.#retry = this.#world.setTimeout(() => this.#connect(), this.#world.random() * step);
+        const delay = this.#comeBackMs ?? this.#world.random() * step;
+        this.#comeBackMs = null;
+        this.#retry = this.#world.setTimeout(() => this.#connect(), delay);
         if (opened || this.#attempt === 1)
             return;
         const retry = this.#retry;
@@ -295,6 +391,7 @@ export class Link {
         this.#stopped = true;
         this.#world.clearTimeout(this.#retry);
         this.#drop(1000);
+        this.#endSession();
         this.#owner.onRefused(note);
     }
 }

@@ -31,6 +31,9 @@ export const method = Object.freeze(/** @type {const} */ ({
     media: 'Call/Media',
     restart: 'Call/Restart',
     ended: 'Call/Ended',
+    userChanges: 'User/Changes',
+    ack: 'Session/Ack',
+    stopping: 'Server/Stopping',
 }));
 
 export const code = Object.freeze(/** @type {const} */ ({
@@ -45,12 +48,15 @@ export const code = Object.freeze(/** @type {const} */ ({
     offer: 10010,
     answer: 10011,
     userSelf: 10012,
+    userChanges: 10013,
     invite: 10100,
     ringing: 10101,
     accepted: 10102,
     ended: 10103,
     media: 10104,
     restart: 10105,
+    ack: 10200,
+    stopping: 10201,
 }));
 
 /**
@@ -64,10 +70,12 @@ export const code = Object.freeze(/** @type {const} */ ({
  * @property {number} code         0 ok, 1 error, 10000 and more: pushes
  * @property {string} [requestId]
  * @property {unknown} [data]
+ * @property {number} [seq]        its number in the session, from 1
+ * @property {number} [ack]        the last number that has come the other way
  */
 /** @typedef {{id: string, name: string, kind: string, online: boolean, dnd?: boolean}} User */
 /** @typedef {{id: number, fromId: string, fromName: string, toId?: string, text: string, sent: string}} ChatMessage */
-/** @typedef {{self: User, users: User[], callId?: string, server: string, run?: string, iceServers?: ICEServer[]}} Connected */
+/** @typedef {{self: User, users: User[], callId?: string, server: string, run?: string, iceServers?: ICEServer[], session?: string, resumed?: boolean, got?: number}} Connected */
 /** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
 /** @typedef {{video: boolean, relayOnly?: boolean, early?: boolean, from: User, expiresMs?: number}} InvitePush */
 /** @typedef {{devices: number, device?: string, iceServers?: ICEServer[]}} Ringing */
@@ -140,6 +148,7 @@ const hangup = shape({reason: maybe(v => v === 'hangup' || v === 'connection_fai
 const pushRules = {
     [code.userList]: users,
     [code.chat]: line,
+    [code.userChanges]: users,
     [code.userOnline]: shape({user}),
     [code.userRemoved]: shape({user}),
     [code.userOffline]: shape({user}),
@@ -153,11 +162,15 @@ const pushRules = {
     [code.ended]: shape({reason: text, byId: maybe(text)}),
     [code.media]: media,
     [code.restart]: restart,
+    [code.stopping]: shape({afterMs: count}),
 };
 
 /** @type {Readonly<Record<string, Rule>>} What the data of a good reply must be, by its method; others carry nothing. */
 const replyRules = {
-    [method.userConnect]: shape({self: user, users: maybe(list(user)), callId: maybe(text), server: text, run: maybe(text), iceServers: maybe(ice)}),
+    [method.userConnect]: shape({
+        self: user, users: maybe(list(user)), callId: maybe(text), server: text, run: maybe(text), iceServers: maybe(ice),
+        session: maybe(text), resumed: maybe(flag), got: maybe(count),
+    }),
     [method.userList]: users,
     [method.sendToAll]: line,
     [method.sendTo]: line,
@@ -169,7 +182,7 @@ const replyRules = {
 
 /** @type {Readonly<Record<string, Rule>>} What the data of a request must be; this page is tested against it. */
 const requestRules = {
-    [method.userConnect]: shape({deviceId: text, device: text, client: text}),
+    [method.userConnect]: shape({deviceId: text, device: text, client: text, resume: maybe(shape({session: maybe(text), got: maybe(count)}))}),
     [method.sendToAll]: shape({text}),
     [method.sendTo]: shape({text}),
     [method.history]: shape({with: maybe(text), before: maybe(count), limit: maybe(count)}),
@@ -212,7 +225,7 @@ export function parse(message) {
     }
     const ok = shape({
         method: text, type: maybe(v => v === 0 || v === 1), message: maybe(text), fromId: maybe(text), toId: maybe(text),
-        callId: maybe(text), code: maybe(Number.isInteger), requestId: maybe(text),
+        callId: maybe(text), code: maybe(Number.isInteger), requestId: maybe(text), seq: maybe(count), ack: maybe(count),
     });
     if (!ok(e) || e.method === '')
         throw new Malformed('not an envelope');

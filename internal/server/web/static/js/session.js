@@ -268,10 +268,16 @@ export class Session {
     }
 
     /** @param {import('./protocol.js').Connected} connected */
-    #gotOnline({self, users, callId, run, iceServers}) {
+    #gotOnline({self, users, callId, run, iceServers, resumed}) {
         this.self = self;
         this.online = true;
         this.linkNote = '';
+        if (resumed) { // everything goes on where it was, and what was missed follows
+            this.calling.resumed();
+            this.#looked();
+            this.changed();
+            return;
+        }
         this.#setRoster(users);
         this.account.online();
         this.chats.online();
@@ -293,6 +299,10 @@ export class Session {
         switch (e.code) {
         case code.userList:
             this.#setRoster(pushData(e).users);
+            break;
+        case code.userChanges:
+            for (const user of pushData(e).users ?? [])
+                this.#setPerson(user);
             break;
         case code.userOnline: case code.userOffline:
             this.#setPerson(pushData(e).user);

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// The reader of an idle socket waits in a goroutine that does nothing else, so that its stack stays as small as stacks
+// are; what reading, decoding and the hub's door need of one (8 KB, and a goroutine never gives it back) lives only while
+// there is a message. For that the connection must be able to say that there is nothing to read (waiter); on systems where
+// it cannot, a socket has one goroutine for all of it, as is usual.
+
+// waiter is the bottom of a connection that can tell whether there is something to read. Only the socket's reader uses it.
+type waiter interface {
+	net.Conn
+	// Try makes Read return errNothing instead of waiting, until it is called with false.
+	Try(on bool)
+	// Wait returns when there is something to read: bytes, the end, an error, the read deadline.
+	Wait()
+}
+
+// patientListener accepts connections that can wait.
+type patientListener struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l patientListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return patient(c), nil
+}
+
+// SetDeadline ends an Accept that waits.
+func (l patientListener) SetDeadline(t time.Time) error {
+	if d, ok := l.Listener.(interface{ SetDeadline(t time.Time) error }); ok {
+		return d.SetDeadline(t)
+	}
+	return errors.ErrUnsupported
+}
+
+// errNothing is what Read says in a try when nothing is there. crypto/tls goes on after a temporary error as if nothing
+// had happened, and keeps what it has read of a record.
+var errNothing error = nothing{}
+
+type nothing struct{}
+
+func (nothing) Error() string   { return "nothing to read" }
+func (nothing) Timeout() bool   { return true }
+func (nothing) Temporary() bool { return true }
+
+// waiterOf finds the bottom of a connection, under TLS and whatever else there is; nil: it cannot wait that way.
+func waiterOf(c net.Conn) waiter {
+	for c != nil {
+		if w, ok := c.(waiter); ok {
+			return w
+		}
+		under, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		c = under.NetConn()
+	}
+	return nil
+}
+
+// readBuffer is a socket's own: what is larger is read past it. The library insists on more than 256.
+const readBuffer = 512
+
+// upgraded is a ResponseWriter for the upgrader that keeps the reader it gives away, and with it the knowledge of
+// whether bytes of the next message have been read already.
+type upgraded struct {
+	http.ResponseWriter
+	reader *bufio.Reader
+}
+
+// Hijack implements http.Hijacker.
+func (u *upgraded) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if rw.Reader.Buffered() > 0 {
+		_ = conn.Close()
+		return nil, nil, errors.New("messages before the upgrade")
+	}
+	u.reader = bufio.NewReaderSize(conn, readBuffer)
+	return conn, bufio.NewReadWriter(u.reader, rw.Writer), nil
+}
+
+// run begins to read, until the socket ends. The handler that upgraded it has returned, so that its stack and buffers are
+// free.
+func (k *socket) run() {
+	k.prepare()
+	if k.waits == nil {
+		go func() {
+			for k.read() {
+			}
+			k.end()
+		}()
+		return
+	}
+	go k.wake()
+}
+
+// wake reads all that is there, and leaves the waiting to rest.
+func (k *socket) wake() {
+	for {
+		k.waits.Try(true)
+		_, err := k.reader.Peek(1)
+		k.waits.Try(false)
+		if errors.Is(err, errNothing) {
+			go k.rest()
+			return
+		}
+		took, ok := false, true
+		if err == nil {
+			took, ok = k.readControl()
+		}
+		if !ok || !took && !k.read() { // which meets any other error again
+			k.end()
+			return
+		}
+	}
+}
+
+// readControl takes a ping or pong, which is most of what an idle socket gets: the library would go on from it to wait
+// for a message. Everything else, and everything that is not as RFC 6455 section 5.2 has it, is the library's.
+func (k *socket) readControl() (took, ok bool) {
+	const fin, masked = 0x80, 0x80
+	b, err := k.reader.Peek(2)
+	if err != nil {
+		return false, true
+	}
+	kind, size := int(b[0]&^fin), int(b[1]&^masked)
+	if kind != websocket.PingMessage && kind != websocket.PongMessage || b[0]&fin == 0 || b[1]&masked == 0 || size > 125 {
+		return false, true
+	}
+	if b, err = k.reader.Peek(2 + 4 + size); err != nil {
+		return false, true
+	}
+	data := slices.Clone(b[6:])
+	for i := range data {
+		data[i] ^= b[2+i%4]
+	}
+	_, _ = k.reader.Discard(2 + 4 + size) // it is there
+	handle := k.conn.PongHandler()
+	if kind == websocket.PingMessage {
+		handle = k.conn.PingHandler()
+	}
+	if err := handle(string(data)); err != nil {
+		k.why = err
+		return true, false
+	}
+	return true, true
+}
+
+// rest waits. Nothing may be added here that needs a larger stack.
+func (k *socket) rest() {
+	k.waits.Wait()
+	go k.wake()
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package server
+
+import "net"
+
+// patient makes a connection that has been accepted a waiter, where the system can do that.
+func patient(c net.Conn) net.Conn { return c }

@@ -1,0 +1,97 @@
+package signal
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// What one end keeps of what it has said until the other end has it, and for how long after a cut. Beyond any of these a
+// session cannot be resumed, and the client begins anew with all that User/Connect says.
+const (
+	MaxKept      = 256
+	MaxKeptBytes = 1 << 20
+	ResumeWithin = 60 * time.Second
+)
+
+// AckEvery is after how many messages without an answer that could carry it an acknowledgement goes by itself: often
+// enough that nothing is ever forgotten for want of one.
+const AckEvery = 32
+
+const (
+	maxNumber  = 1<<53 - 1 // the largest that JavaScript can count to
+	numberRoom = 64        // bytes that AppendNumbered may add
+)
+
+// MaxUnnumbered is the largest encoded message that still fits into MaxMessage with its numbers.
+const MaxUnnumbered = MaxMessage - numberRoom
+
+// AppendNumbered appends an encoded envelope with its number and an acknowledgement; 0 leaves either out.
+func AppendNumbered(to, message []byte, seq, ack uint64) []byte {
+	to = append(to, '{')
+	if seq > 0 {
+		to = append(to, `"seq":`...)
+		to = append(strconv.AppendUint(to, seq, 10), ',')
+	}
+	if ack > 0 {
+		to = append(to, `"ack":`...)
+		to = append(strconv.AppendUint(to, ack, 10), ',')
+	}
+	return append(to, message[1:]...)
+}
+
+// Kept numbers the messages of one direction of a session and keeps those that the other end has not acknowledged. The
+// zero value is a session's beginning. It takes no lock: its owner has one.
+type Kept struct {
+	last     uint64   // number of the newest message
+	messages [][]byte // the newest ones, oldest first
+	size     int      // bytes in messages
+}
+
+// Fits says whether a message of n bytes can be kept beside those that are.
+func (k *Kept) Fits(n int) bool {
+	return len(k.messages) < MaxKept && k.size+n <= MaxKeptBytes
+}
+
+// Add numbers a message and keeps it. When there is no room, the oldest are forgotten: who is as far behind as that has
+// to begin anew.
+func (k *Kept) Add(m []byte) (seq uint64) {
+	for len(k.messages) > 0 && !k.Fits(len(m)) {
+		k.drop(1)
+	}
+	k.messages = append(k.messages, m)
+	k.size += len(m)
+	k.last++
+	return k.last
+}
+
+// Ack forgets what the other end says that it has. An error means that it cannot have it: it was never sent.
+func (k *Kept) Ack(seq uint64) error {
+	if seq > k.last {
+		return fmt.Errorf("%w: acknowledges %d of %d", ErrMalformed, seq, k.last)
+	}
+	if first := k.last - uint64(len(k.messages)); seq > first {
+		k.drop(int(seq - first)) //nolint:gosec // at most len(messages)
+	}
+	return nil
+}
+
+// Since gives the messages after the one with that number, oldest first; ok is false when some of them are not here any
+// more, or when there never was one with that number.
+func (k *Kept) Since(seq uint64) (messages [][]byte, ok bool) {
+	first := k.last - uint64(len(k.messages))
+	if seq < first || seq > k.last {
+		return nil, false
+	}
+	return k.messages[seq-first:], true
+}
+
+func (k *Kept) drop(n int) {
+	for i := range n {
+		k.size -= len(k.messages[i])
+		k.messages[i] = nil // the rest of the array holds on to it else
+	}
+	if k.messages = k.messages[n:]; len(k.messages) == 0 {
+		k.messages = nil // an idle session holds nothing
+	}
+}
