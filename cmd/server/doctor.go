@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"visavis.example/internal/doctor"
 	"visavis.example/internal/server"
@@ -34,6 +35,7 @@ func examine(ctx context.Context, args []string, env func(string) (string, bool)
 	ca := f.String("ca", "", "`FILE` with a certificate to trust besides the system's (PEM), such as the server's own cert.pem")
 	user := f.String("user", "", "`NAME` to sign in with; its password is taken from VISAVIS_PASSWORD")
 	invite := f.String("invite", "", "invite `LINK` to make an account with, where sign-up needs one")
+	patience := f.Duration("patience", 15*time.Second, "how `LONG` the network may take for one step")
 	switch err := f.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(out, doctorHelp)
@@ -47,7 +49,7 @@ func examine(ctx context.Context, args []string, env func(string) (string, bool)
 		fmt.Fprintf(problems, "visavis-server: doctor takes one address, not also %q\n", f.Arg(1))
 		return exitUsage
 	}
-	d := &doctor.Doctor{Name: *user, Invite: *invite, Found: func(f doctor.Finding) { report(out, f) }}
+	d := &doctor.Doctor{Name: *user, Invite: *invite, Patience: *patience, Found: func(f doctor.Finding) { report(out, f) }}
 	d.Password, _ = env("VISAVIS_PASSWORD")
 	if *user != "" && d.Password == "" {
 		fmt.Fprintln(problems, "visavis-server: --user needs the password in VISAVIS_PASSWORD")
