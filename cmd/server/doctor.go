@@ -71,7 +71,11 @@ func examine(ctx context.Context, args []string, env func(string) (string, bool)
 	}
 	fmt.Fprintln(out, "\nPeople can call each other through this server.")
 	if d.Inside != nil {
-		fmt.Fprintf(out, "Whether they also can from elsewhere: run \"visavis-server doctor %s\" on a machine in another network.\n", d.Address.Base())
+		where := d.Address.Base()
+		if d.Address.Loopback() {
+			where = "https://ADDRESS-OF-THIS-SERVER"
+		}
+		fmt.Fprintf(out, "Whether they also can from elsewhere: run \"visavis-server doctor %s\" on a machine in another network.\n", where)
 	}
 	return exitOK
 }

@@ -35,7 +35,7 @@ func TestDoctorOnTheServersMachine(t *testing.T) {
 		t.Errorf("exit code %d: %s%s%s", got, says.String(), problems.String(), log.String())
 	}
 	for _, want := range []string{
-		"ok       relay by UDP", "ok       relay by TCP", "ok       relay by TLS", "ok       certificate", "People can call each other through this server.", "doctor " + url,
+		"ok       relay by UDP", "ok       relay by TCP", "ok       relay by TLS", "ok       certificate", "People can call each other through this server.", "doctor https://ADDRESS",
 	} {
 		if !strings.Contains(says.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, says.String())
