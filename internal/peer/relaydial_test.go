@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"math/big"
 	"net"
 	"sync/atomic"
@@ -50,7 +51,7 @@ func secureRelay(t *testing.T, at string) (servers func() []ICEServer, roots *x5
 	t.Cleanup(func() { _ = d.Close() })
 	var devices atomic.Int32
 	servers = func() []ICEServer {
-		name, password := r.Credentials("user", "device-0123456789abcde"+string(rune('0'+devices.Add(1))), "call-0123456789abcdef", time.Minute)
+		name, password := r.Credentials("user", fmt.Sprint("device-0123456789abcdef", devices.Add(1)), "call-0123456789abcdef", time.Minute)
 		return []ICEServer{{URLs: []string{"turns:" + l.Addr().String() + "?transport=tcp"}, Username: name, Credential: password}}
 	}
 	return servers, roots, d

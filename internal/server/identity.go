@@ -197,6 +197,9 @@ func (s *Server) startKeeper() error {
 		return nil
 	}
 	k := s.cert.keeper
+	if port := s.Addr().Port(); port != 443 {
+		s.Logger.Info("authorities look at port 443 of a name: have it lead to the port of this server", "port", port)
+	}
 	if err := k.Start(); err != nil {
 		return err
 	}

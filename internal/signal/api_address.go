@@ -66,7 +66,7 @@ func ParseAddress(typed string) (Address, error) {
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return Address{}, badAddress(port + " is not a port: ports are 1 to 65535.")
 	}
-	a.Host = net.JoinHostPort(u.Hostname(), port)
+	a.Host = net.JoinHostPort(strings.ToLower(u.Hostname()), port) // one server, one spelling
 	switch {
 	case a.Secure:
 	case !strings.EqualFold(scheme, "http"):

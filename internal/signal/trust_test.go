@@ -187,7 +187,10 @@ func TestAttack45_AnotherCertificateIsRefusedLoudly(t *testing.T) {
 func TestAttack45_NoWayBackToPlainHTTP(t *testing.T) {
 	pins := &memory{}
 	_ = pins.Keep("127.0.0.1:8443", Pin{Fingerprint: "AA"})
-	for address, refused := range map[string]bool{"http://127.0.0.1:8443": true, "https://127.0.0.1:8443": false, "http://127.0.0.1:8080": false} {
+	_ = pins.Keep("localhost:8443", Pin{Fingerprint: "AA"})
+	for address, refused := range map[string]bool{
+		"http://127.0.0.1:8443": true, "https://127.0.0.1:8443": false, "http://127.0.0.1:8080": false, "http://LocalHost:8443": true,
+	} {
 		a, err := ParseAddress(address)
 		if err != nil {
 			t.Fatal(err)
