@@ -37,7 +37,7 @@ func TestEveryAttackHasItsTest(t *testing.T) {
 		seen[row[1]] = true
 		dir, found := "", 0
 		for _, word := range strings.FieldsFunc(row[2], func(r rune) bool { return strings.ContainsRune(" ,|", r) }) {
-			if strings.HasPrefix(word, "internal/") {
+			if strings.HasPrefix(word, "internal/") || strings.HasPrefix(word, "cmd/") {
 				dir = word
 			}
 			if testName.FindString(word) != word || word == "" {

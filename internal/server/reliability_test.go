@@ -50,11 +50,7 @@ func TestReliabilityDatabaseDown(t *testing.T) {
 	if r := <-login; r.status != http.StatusServiceUnavailable || r.failure().Error != signal.ErrInternal || r.header.Get("Retry-After") == "" {
 		t.Errorf("signing in meanwhile: %d %s", r.status, r.body)
 	}
-	for s.send("GET", "/readyz", "").status != http.StatusServiceUnavailable { // the journal finds out by itself
-		if t.Context().Err() != nil {
-			t.Fatal("it says that it is ready")
-		}
-	}
+	s.until("the journal finds out", func() bool { return s.send("GET", "/readyz", "").status == http.StatusServiceUnavailable })
 	if _, err := conn.ExecContext(t.Context(), `ROLLBACK`); err != nil {
 		t.Fatal(err)
 	}
@@ -63,18 +59,24 @@ func TestReliabilityDatabaseDown(t *testing.T) {
 	}
 	for _, call := range calls {
 		var r signal.CallRecord
-		for a.get("/api/calls/"+call, &r) == http.StatusNotFound {
-			if t.Context().Err() != nil {
-				t.Fatalf("call %s is never written", call)
-			}
-		}
+		s.until("the call is written", func() bool { return a.get("/api/calls/"+call, &r) == http.StatusOK })
 		if r.Reason != signal.EndHangup {
 			t.Errorf("the call is on record as %+v", r)
 		}
 	}
-	for s.send("GET", "/readyz", "").status != http.StatusOK {
-		if t.Context().Err() != nil {
-			t.Fatal("it does not say that it is ready")
+	s.until("it is ready again", func() bool { return s.send("GET", "/readyz", "").status == http.StatusOK })
+}
+
+// until asks again and again, and gives up after a time.
+func (s *site) until(what string, done func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(patience); !done(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			s.t.Fatalf("waited too long until %s", what)
 		}
 	}
 }
