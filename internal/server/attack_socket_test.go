@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -212,4 +213,109 @@ func TestAttackUnknownFieldsAndRepeats(t *testing.T) {
 	}
 	once(bob, signal.CodeEnded, "")
 	once(alice, signal.CodeEnded, "")
+}
+
+// TestAttackTrickledMessage begins a message and never ends it: a byte now and then, or fragments of nothing at all.
+func TestAttackTrickledMessage(t *testing.T) {
+	t.Parallel()
+	s := open(t, func(c *server.Config) { c.PingEvery = 500 * time.Millisecond })
+	for what, piece := range map[string][]byte{"bytes": frame(0x00, []byte("x")), "empty fragments": frame(0x00, nil)} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			here := *s
+			here.t = t
+			p := here.guest("person" + what[:2]).phone("a")
+			if err := p.pour(frame(0x01, []byte("{"))); err != nil {
+				t.Fatal(err)
+			}
+			// The library at this end answers pings, so that the connection looks alive all the time.
+			start := time.Now()
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			for p.pour(piece) == nil && time.Since(start) < patience {
+				<-tick.C
+			}
+			p.closed()
+			if waited := time.Since(start); waited > 5*time.Second {
+				t.Errorf("a message that does not end is waited for %v", waited)
+			}
+		})
+	}
+}
+
+// TestAttackPresenceFlood comes and goes as fast as it can: others must not have to hear of all of it, and hear the truth
+// in the end.
+func TestAttackPresenceFlood(t *testing.T) {
+	s := open(t)
+	alice, b := s.guest("alice").phone("a"), s.guest("bob")
+	alice.push(signal.CodeUserOffline, "") // of the new account
+	const times = 60
+	refused := 0
+	for i := range times {
+		conn, status, err := s.dial(http.Header{"Authorization": {"Bearer " + b.token}}, signal.Subprotocol)
+		if status == http.StatusTooManyRequests {
+			refused++
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPhone(t, "bob", conn)
+		p.connect(fmt.Sprint("device", i))
+		_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
+		p.closed()
+	}
+	alice.must(signal.UserList, "", "", nil)
+	heard := alice.count(func(e signal.Envelope) bool {
+		return e.Code == signal.CodeUserOnline || e.Code == signal.CodeUserOffline
+	})
+	if heard > times/4 {
+		t.Errorf("bob has come and gone %d times, and alice was told %d times", times, heard)
+	}
+	t.Logf("%d of %d connections were refused; alice heard %d times", refused, times, heard)
+	b.phone("last")
+	if u := decode[signal.UserChange](t, alice.push(signal.CodeUserOnline, "")); u.User.ID != b.user.ID {
+		t.Errorf("alice hears %+v", u)
+	}
+}
+
+// TestAttackResumeOfAnotherPersonsSession asks for a session by its id: with another person's sign-in, with the same person's
+// other sign-in, from another device, and when it is over. Nobody is given anything of it, nor told why not.
+func TestAttackResumeOfAnotherPersonsSession(t *testing.T) {
+	s := open(t)
+	a, b, m := s.guest("alice"), s.guest("bob"), s.guest("mallory")
+	hello := func(g *guest, device string, r signal.Resume) (*phone, signal.Connected) {
+		t.Helper()
+		p := g.raw()
+		c := signal.Connect{DeviceID: device + "-0123456789abcdef", Device: device, Client: "test/1", Resume: &r}
+		return p, decode[signal.Connected](t, p.must(signal.UserConnect, "", "", c))
+	}
+	alice, first := hello(a, "a", signal.Resume{})
+	if first.Session == "" || first.Resumed {
+		t.Fatalf("alice hears %+v", first)
+	}
+	bob := b.phone("b")
+	alice.cut()
+	bob.must(signal.MessageSendTo, a.user.ID, "", signal.Text{Text: "for alice alone"})
+	for what, c := range map[string]struct {
+		who    *guest
+		device string
+		resume signal.Resume
+	}{
+		"another person":         {m, "a", signal.Resume{Session: first.Session}},
+		"another sign-in":        {a.again("b"), "a", signal.Resume{Session: first.Session}},
+		"another device":         {a, "other", signal.Resume{Session: first.Session}},
+		"what was never sent":    {a, "a", signal.Resume{Session: first.Session, Got: 1 << 40}},
+		"a session that is none": {m, "m", signal.Resume{Session: signal.NewID()}},
+	} {
+		p, got := hello(c.who, c.device, c.resume)
+		if got.Resumed || got.Session == first.Session || got.Session == "" || got.Self.ID != c.who.user.ID {
+			t.Errorf("%s hears %+v", what, got)
+		}
+		p.must(signal.UserList, "", "", nil)
+		if n := p.count(func(e signal.Envelope) bool { return strings.Contains(string(e.Data), "for alice alone") }); n > 0 {
+			t.Errorf("%s is given what waits for alice", what)
+		}
+		p.cut()
+	}
 }

@@ -67,9 +67,9 @@ func newMeters() *meters {
 const (
 	sessionResumed = "resumed"
 	sessionNew     = "new"
-	pathUnknown = "unknown"
-	socketFlood = "flood"
-	socketSlow  = "slow_reader"
+	pathUnknown    = "unknown"
+	socketFlood    = "flood"
+	socketSlow     = "slow_reader"
 )
 
 // CallEnded implements hub.Meter.

@@ -46,6 +46,7 @@ type socket struct {
 	why     error  // it has ended
 
 	deadAfter time.Duration
+	within    bool    // a message, by its reader
 	greeted   bool    // User/Connect has been said
 	stream    *stream // its messages are numbered, and it may be resumed; nil: the client does not know how
 	free      int     // numbered messages that are not counted: those said again
@@ -105,7 +106,7 @@ func (k *socket) ping() {
 
 // alive gives the other side more time; never a socket that is being closed.
 func (k *socket) alive() {
-	if !k.leaving.Load() && k.greeted {
+	if !k.leaving.Load() && k.greeted && !k.within {
 		_ = k.conn.SetReadDeadline(time.Now().Add(k.deadAfter))
 	}
 }
@@ -128,7 +129,7 @@ func (k *socket) prepare() {
 
 // read reads one message and does what it says; false: the socket has ended.
 func (k *socket) read() bool {
-	kind, b, err := k.conn.ReadMessage()
+	kind, b, err := k.readMessage()
 	switch {
 	case err != nil:
 		k.sayWhy(err)
