@@ -42,7 +42,7 @@ import {Peer} from './rtc.js';
  * @returns {Connection}
  */
 export function connect({offerer, device, iceServers, relayOnly, early, fresh}, owner) {
-    const c = /** @type {Connection} */ ({device, early, up: false, texts: []});
+    const c = /** @type {Connection} */ ({device, early, up: false, texts: /** @type {string[]} */ ([])});
     /** @type {(name: string) => (data: object) => void} */
     const send = name => data => owner.tell(name, c.early && device ? {...data, device} : data);
     const [offer, answer, candidate] = [method.offer, method.answer, method.candidate].map(send);
