@@ -252,3 +252,35 @@ func FuzzBeside(f *testing.F) {
 		}
 	})
 }
+
+// The server hears every ten seconds that media flows, and only while it does.
+func TestTheServerHearsThatMediaFlows(t *testing.T) {
+	test(t, func(t *testing.T, r *rig) {
+		talking(r)
+		second := func(n int) {
+			for range n {
+				time.Sleep(time.Second)
+				r.media.say(MediaStats{Quality: Quality{Path: signal.PathDirect}})
+			}
+		}
+		flows := func() (n int) {
+			for _, e := range r.server.said(signal.CallReport) {
+				if report, _ := signal.Decode[signal.Report](e); report.Flows {
+					n++
+				}
+			}
+			return n
+		}
+		before := flows()
+		second(30)
+		if n := flows() - before; n != 3 {
+			t.Errorf("said %d times in 30 s", n)
+		}
+		r.media.say(MediaDown{})
+		before = flows()
+		second(15)
+		if n := flows() - before; n != 0 {
+			t.Errorf("said %d times while media is gone", n)
+		}
+	})
+}

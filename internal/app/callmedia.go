@@ -101,6 +101,9 @@ func (a *App) gotMedia(run *callRun, k *connection, e MediaEvent) {
 			e.Path = c.Quality.Path
 		}
 		c.Quality = e.Quality
+		if c.Phase == call.Active && time.Since(run.reported) >= reportEvery {
+			a.report()
+		}
 		a.tellCall(Event{Event: "stats", Path: e.Path, Stats: statsOf(e.Quality, &e.Report)})
 		a.changed()
 	case VideoPaused:
@@ -199,10 +202,15 @@ func (a *App) NetworkChanged(slept bool) {
 	})
 }
 
-// report tells the server how media travels, for the record.
+// reportEvery is half of how long the server waits for a device that it does not hear of.
+const reportEvery = 10 * time.Second
+
+// report tells the server how media travels, for the record, and that it does, so that the server keeps the call when the
+// other cannot reach it.
 func (a *App) report() {
 	c := a.snap.Call
-	r := signal.Report{Path: c.Quality.Path, SetupMs: a.run.setupMs}
+	a.run.reported = time.Now()
+	r := signal.Report{Path: c.Quality.Path, SetupMs: a.run.setupMs, Flows: c.Phase == call.Active}
 	a.ask(signal.Envelope{Method: signal.CallReport, CallID: c.ID, Data: signal.Encode(r)}, nil)
 }
 

@@ -24,6 +24,7 @@ type callRun struct {
 	fresh    bool          // outgoing: the callee keeps an early connection that is none any more here
 	accepted time.Time     // when both wanted the call
 	setupMs  int64         // accepted to first picture or sound; 0 before
+	reported time.Time     // that media flows
 
 	offers              int   // how many have been made or had for the present connection
 	change, theirChange int64 // how many times either side has said what its switches say

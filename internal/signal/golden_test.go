@@ -138,6 +138,7 @@ func goldens() []golden {
 	add("call-restart.request", request(CallRestart, nil).in(callID), nil)
 	add("call-restart.push", push(CallRestart, CodeRestart, bobID, nil).in(callID), nil)
 	add("call-report.request", request(CallReport, nil).in(callID), Report{Path: PathRelay, SetupMs: 312})
+	add("call-report-flows.request", request(CallReport, nil).in(callID), Report{Path: PathDirect, Flows: true})
 	add("message-offer.push", push(MessageOffer, CodeOffer, annID, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"})
 	add("message-answer.push", push(MessageAnswer, CodeAnswer, bobID, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 127.0.0.1\r\n"})
 	add("message-candidate.push", push(MessageCandidate, CodeCandidate, bobID, nil).in(callID),

@@ -345,10 +345,11 @@ const (
 	PathRelay   Path = "relay"
 )
 
-// Report is the request of Call/Report, sent once when media flows and again when the path changes.
+// Report is the request of Call/Report, sent once when media flows, again when the path changes, and every ten seconds.
 type Report struct {
 	Path    Path  `json:"path"`
 	SetupMs int64 `json:"setupMs,omitempty"` // accept to first decoded picture or sound
+	Flows   bool  `json:"flows,omitempty"`   // media comes from the other right now: they have not gone
 }
 
 // Check implements the rules of Decode.

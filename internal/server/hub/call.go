@@ -32,6 +32,7 @@ type call struct {
 	candidates     map[*device]int       // that a device has sent since its last description
 	paths          map[*device]signal.Path
 	due            time.Time // when the clock may end it; zero: not at all
+	flows          time.Time // when one of the devices last said that media flows
 	left           time.Time // restored, and neither device has come back: when the earlier run was last alive
 }
 
@@ -123,9 +124,12 @@ func (c *core) tellEnded(k *call, d *device, r signal.EndReason, by *person) {
 
 // end is the one way a call ends. by is who did it (nil: the server), with which device (nil: none in particular).
 func (c *core) end(k *call, r signal.EndReason, by *person, with *device) {
-	rang := k.phase == ringing
+	rang, silent := k.phase == ringing, k.silent()
 	k.phase, k.due = over, time.Time{}
 	k.Ended = c.now
+	if silent && r == signal.EndPeerGone {
+		k.Ended = later(k.from.away, k.to.away)
+	}
 	if !k.left.IsZero() && r == signal.EndPeerGone {
 		r, by, k.Ended = signal.EndServerStopped, nil, k.lastSeen(k.left, c.now)
 	}

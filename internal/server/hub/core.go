@@ -58,6 +58,7 @@ type device struct {
 	person   *person
 	conn     Conn      // nil: gone
 	away     time.Time // since when it is cut off or gone; zero: it is connected
+	lost     bool      // away, and did not close its connection itself
 	counts   bool      // among those of its person that are here
 	numbers  bool      // it numbers messages, and knows what came with that
 	held     []*Message
@@ -172,7 +173,7 @@ func (c *core) disconnect(conn Conn, how Parting) {
 	delete(c.devices, conn)
 	p := d.person
 	if d.conn = nil; d.away.IsZero() {
-		d.away = c.now
+		d.away, d.lost = c.now, how == Lost
 	}
 	c.discount(d)
 	k := p.call

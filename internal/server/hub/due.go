@@ -58,14 +58,42 @@ func (c *core) deadline(k *call) (at time.Time, r signal.EndReason, by *person) 
 			consider(k.callee.left.Add(c.PeerGoneAfter), signal.EndPeerGone, k.callee)
 		}
 	case talking:
-		for _, d := range []*device{k.from, k.to} {
-			if !d.here() {
-				consider(d.away.Add(c.PeerGoneAfter), signal.EndPeerGone, d.person)
-			}
+		if t, p := c.awayTooLong(k); p != nil {
+			consider(t, signal.EndPeerGone, p)
 		}
 	case over:
 	}
 	return at, r, by
+}
+
+// bothAway is for how long a call is kept whose two devices were both cut off: it is more likely that nobody reaches this
+// server than that both have vanished at once, and their media does not need us.
+const bothAway = 10 * time.Minute
+
+// awayTooLong is when an accepted call ends because a device does not come back, and whose fault that is; nil: both are
+// there. While the other says that media flows, one that cannot reach us has not gone.
+func (c *core) awayTooLong(k *call) (time.Time, *person) {
+	first, last := k.from, k.to
+	switch {
+	case first.here() && last.here():
+		return time.Time{}, nil
+	case last.here():
+		return later(first.away, k.flows).Add(c.PeerGoneAfter), first.person
+	case first.here():
+		return later(last.away, k.flows).Add(c.PeerGoneAfter), last.person
+	}
+	if last.away.Before(first.away) {
+		first, last = last, first
+	}
+	if k.silent() {
+		return last.away.Add(max(bothAway, c.PeerGoneAfter)), first.person
+	}
+	return first.away.Add(c.PeerGoneAfter), first.person
+}
+
+// silent says whether both devices of an accepted call were cut off, so that nobody can say how it goes.
+func (k *call) silent() bool {
+	return k.phase == talking && !k.from.here() && !k.to.here() && k.from.lost && k.to.lost
 }
 
 // schedule is called whenever a call's deadline may have changed.

@@ -151,6 +151,7 @@ func (c *core) report(d *device, e signal.Envelope) error {
 	if err != nil {
 		return err
 	}
+	was := k.Record
 	if r.Path != signal.PathUnknown {
 		k.paths[d] = r.Path
 		k.Path = string(r.Path)
@@ -162,7 +163,13 @@ func (c *core) report(d *device, e signal.Envelope) error {
 	}
 	k.SetupMs = max(k.SetupMs, r.SetupMs)
 	answer(d.conn, Reply(e, nil))
-	c.save(k)
+	if r.Flows {
+		k.flows = c.now
+		c.schedule(k)
+	}
+	if k.Record != was {
+		c.save(k)
+	}
 	return nil
 }
 

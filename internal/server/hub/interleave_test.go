@@ -178,7 +178,7 @@ func TestAttackInterleavings(t *testing.T) {
 				g.w.c.disconnect(p, Lost)
 			}
 		}
-		g.w.pass(time.Minute)
+		g.w.pass(bothAway + time.Minute)
 		ends := map[string]int{}
 		for _, r := range g.w.saved {
 			if !r.Ended.IsZero() {

@@ -67,6 +67,21 @@ func (c *core) dropAway(k *call, p *person) bool {
 	return true
 }
 
+// dropSilent ends a call that is only kept because nobody knows better, when its person is here with another device.
+func (c *core) dropSilent(p *person) bool {
+	k := p.call
+	if !k.silent() {
+		return false
+	}
+	for _, d := range p.devices {
+		if d.here() {
+			c.end(k, signal.EndPeerGone, p, nil)
+			return true
+		}
+	}
+	return false
+}
+
 func (p *person) mayInvite(callee *person, c *core) bool {
 	if p.invites == nil {
 		p.invites = make(map[string]*limit.Bucket)
@@ -103,7 +118,7 @@ func (c *core) begin(d *device, callee *person, e signal.Envelope, in signal.Inv
 	case callee.user.DND && (callee.online() || callee.call != nil):
 		c.end(k, signal.EndDoNotDisturb, callee, nil)
 		return
-	case callee.call != nil:
+	case callee.call != nil && !c.dropSilent(callee):
 		c.end(k, signal.EndBusy, callee, nil)
 		return
 	case !callee.online():

@@ -20,7 +20,7 @@ func (c *core) cutOff(conn Conn) {
 	if d == nil || !d.here() {
 		return
 	}
-	d.away = c.now
+	d.away, d.lost = c.now, true
 	c.leaving = append(c.leaving, leaving{d, c.now})
 	if k := d.person.call; k != nil && k.involves(d) {
 		c.schedule(k)

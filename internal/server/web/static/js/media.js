@@ -18,6 +18,9 @@ const maxHeld = 256;
 /** Texts of the data channel that are kept for a connection which is not the call's own yet. */
 const maxTexts = 64;
 
+/** How often the server hears that media flows, so that it keeps the call when the other side cannot reach it. */
+const reportEveryMs = 10_000;
+
 const kinds = /** @type {const} */ (['audio', 'video']);
 
 /**
@@ -40,6 +43,7 @@ export class Media {
     /** @type {ICEServer[]} */ #iceServers = [];
     /** What came for a connection that is not open yet. @type {((peer: Peer) => void)[]} */ #held = [];
     #setupMs = 0;
+    #reported = 0;
     /** When both wanted the call. */ acceptedAt = 0;
 
     /** @param {Owner} owner */
@@ -220,7 +224,7 @@ export class Media {
                     return;
                 const moved = quality.path && quality.path !== this.quality.path;
                 this.quality = quality;
-                if (moved)
+                if (moved || quality.path && performance.now() - this.#reported >= reportEveryMs)
                     this.#report(id);
                 owner.changed();
             },
@@ -239,6 +243,8 @@ export class Media {
 
     /** @param {string} id */
     #report(id) {
-        this.#owner.tell(id, method.report, {path: this.quality.path, setupMs: this.#setupMs || undefined});
+        this.#reported = performance.now();
+        const flows = this.#owner.state().phase === 'active' || undefined;
+        this.#owner.tell(id, method.report, {path: this.quality.path, setupMs: this.#setupMs || undefined, flows});
     }
 }

@@ -196,7 +196,7 @@ const requestRules = {
     [method.hangup]: hangup,
     [method.media]: media,
     [method.restart]: restart,
-    [method.report]: shape({path: v => v === 'direct' || v === 'relay' || v === '', setupMs: maybe(count)}),
+    [method.report]: shape({path: v => v === 'direct' || v === 'relay' || v === '', setupMs: maybe(count), flows: maybe(flag)}),
 };
 
 /** @type {Readonly<Record<string, Rule>>} What the data of a message over the data channel must be; others do not go there. */
