@@ -223,7 +223,7 @@ func register(o *options, stdout, stderr io.Writer) (int, error) {
 func makeAccount(ctx context.Context, servers *app.Servers, server string, r vsignal.Register) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, onlineLimit)
 	defer cancel()
-	accounts, err := servers.Accounts(server)
+	accounts, err := servers.Accounts(servers.Reach(ctx, server))
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"sync"
@@ -15,6 +16,8 @@ type Servers struct {
 	TLS    *tls.Config // from signal.Trust; nil: the system's roots
 	Known  signal.Pins // nil: nobody is known, and nobody can be trusted
 	Logger *slog.Logger
+
+	places func(typed string) []string // tests only; nil: signal.Places
 
 	mu   sync.Mutex
 	apis map[signal.Address]*signal.API
@@ -40,6 +43,40 @@ func (d *Servers) TLSFor(server string) *tls.Config {
 		return d.TLS
 	}
 	return d.guard(addr)
+}
+
+// reachWithin is how long a place may take to say that it is a Visavis server.
+const reachWithin = 4 * time.Second
+
+// Reach implements Dialer. Nothing is said to any place but a question for its name: what listens there may be somebody
+// else's. A server that is known and shows another certificate is not passed over.
+func (d *Servers) Reach(ctx context.Context, server string) string {
+	places := signal.Places
+	if d.places != nil {
+		places = d.places
+	}
+	list := places(server)
+	if len(list) == 1 {
+		return server
+	}
+	doubtful := server
+	for _, place := range list {
+		accounts, err := d.Accounts(place)
+		if err != nil {
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, reachWithin)
+		_, err = accounts.Info(asking)
+		cancel()
+		u := signal.UntrustedIn(err)
+		if err == nil || u != nil && u.Changed() {
+			return place
+		}
+		if u != nil {
+			doubtful = place // our own port comes last, and is the likelier one to have a certificate of its own
+		}
+	}
+	return doubtful
 }
 
 // Accounts implements Dialer.

@@ -41,7 +41,7 @@ func (a *App) LookUp(server, invite string) {
 
 func (a *App) lookUp(server, invite string) Door {
 	d := Door{Server: server, Invite: invite}
-	accounts, err := a.Dialer.Accounts(server)
+	accounts, err := a.Dialer.Accounts(a.Dialer.Reach(a.ctx, server))
 	if err != nil {
 		return d
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -31,6 +32,7 @@ type fakeServer struct {
 	logouts  []string
 	tokens   []string // of Connect
 	trusted  []string // server and fingerprint of Trust
+	reached  string   // by Reach; empty: what was asked for
 	records  map[string]signal.CallRecord
 	list     []signal.CallRecord
 	fakeOwn
@@ -69,6 +71,12 @@ func (f *fakeServer) Connect(_, token string, _ signal.Connect) (Signaler, error
 	f.tokens = append(f.tokens, token)
 	f.events, f.closed = make(chan signal.Event, 1000), false
 	return f, nil
+}
+
+func (f *fakeServer) Reach(_ context.Context, server string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return cmp.Or(f.reached, server)
 }
 
 func (f *fakeServer) Trust(server, fingerprint string) error {

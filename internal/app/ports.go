@@ -35,6 +35,8 @@ type Accounts interface {
 type Dialer interface {
 	// Accounts checks the address (HOST:PORT, https://… or, on loopback only, http://…) and gives its HTTPS side.
 	Accounts(server string) (Accounts, error)
+	// Reach finds the place that is meant by a name without a port; anything else is given back. It asks the network.
+	Reach(ctx context.Context, server string) string
 	// Connect starts a Signaler that connects, and reconnects until closed.
 	Connect(server, token string, c signal.Connect) (Signaler, error)
 	// Trust keeps a certificate's fingerprint as that server's from now on.

@@ -63,15 +63,16 @@ func (a *App) enterWith(server string, r signal.Register, how logIn) {
 		a.changed()
 		r.Name, r.Device = strings.TrimSpace(r.Name), a.Device
 		a.spawn(func() {
-			accounts, err := a.Dialer.Accounts(server)
+			place := a.Dialer.Reach(a.ctx, server)
+			accounts, err := a.Dialer.Accounts(place)
 			var in signal.SignedIn
 			if err == nil {
 				in, err = how(accounts, a.ctx, r)
 			}
 			a.post(func() {
-				a.entered(n, accounts, server, in, err)
+				a.entered(n, accounts, place, in, err)
 				if n == a.signIn && !a.closing {
-					a.askTrust(server, err, func() { a.enterWith(server, r, how) })
+					a.askTrust(place, err, func() { a.enterWith(server, r, how) })
 				}
 			})
 		})

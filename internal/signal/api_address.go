@@ -77,6 +77,20 @@ func ParseAddress(typed string) (Address, error) {
 	return a, nil
 }
 
+// Places are the addresses that may be meant by what was typed, in the order to try them in: a name alone may be that of a
+// server on the port of HTTPS, as one with a domain has it, or on DefaultPort.
+func Places(typed string) []string {
+	bare := strings.TrimSpace(typed)
+	if ip, err := netip.ParseAddr(bare); err == nil && ip.Is6() {
+		bare = "[" + bare + "]"
+	}
+	u, err := url.Parse("https://" + bare)
+	if _, bad := ParseAddress(typed); bad != nil || err != nil || u.Port() != "" || strings.Contains(typed, "://") {
+		return []string{typed}
+	}
+	return []string{"https://" + bare, typed}
+}
+
 func badAddress(text string) *Error { return &Error{Code: ErrBadAddress, Message: text} }
 
 // Loopback says whether the server is on this machine by its address.

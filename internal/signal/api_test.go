@@ -49,6 +49,29 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
+func TestPlaces(t *testing.T) {
+	for typed, want := range map[string]string{
+		"call.example.org":         "https://call.example.org:443 https://call.example.org:8443",
+		" 192.0.2.7 ":              "https://192.0.2.7:443 https://192.0.2.7:8443",
+		"2001:db8::1":              "https://[2001:db8::1]:443 https://[2001:db8::1]:8443",
+		"[2001:db8::1]":            "https://[2001:db8::1]:443 https://[2001:db8::1]:8443",
+		"call.example.org:8443":    "https://call.example.org:8443",
+		"https://call.example.org": "https://call.example.org:443",
+		"http://127.0.0.1":         "http://127.0.0.1:80",
+		"two words":                "",
+	} {
+		var got []string
+		for _, p := range Places(typed) {
+			if a, err := ParseAddress(p); err == nil {
+				got = append(got, a.Base())
+			}
+		}
+		if all := strings.Join(got, " "); all != want {
+			t.Errorf("%q: %q, want %q", typed, all, want)
+		}
+	}
+}
+
 func apiFor(t *testing.T, server, ca string) *API {
 	t.Helper()
 	addr, err := ParseAddress(server)
