@@ -75,6 +75,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		"data = \"/srv\" and more\n":                "nothing but a comment follows",
 		"lan = maybe\n":                             `lan: "maybe" is neither yes nor no`,
 		"ring-timeout = 30\n":                       `ring-timeout: "30" is not a time such as 30s`,
+		"ring-timeout = -5s\n":                      "ring-timeout: it is 100ms to 1h",
 		"public-ip = here\n":                        `public-ip: "here" is not an IP address`,
 		"turn-ports = 9\n":                          "turn-ports:",
 		"log = loud\n":                              "log:",

@@ -17,6 +17,7 @@ import (
 	"visavis.example/internal/server"
 	"visavis.example/internal/server/accounts"
 	"visavis.example/internal/server/certify"
+	"visavis.example/internal/server/limit"
 )
 
 // options are all settings of serve: from flags, else from the environment, else from the configuration file.
@@ -78,9 +79,11 @@ func newOptions() *options {
 		f.StringVar(&c.MetricsListen, "metrics-listen", server.NoMetrics, "loopback `HOST:PORT` of Prometheus metrics and Go's profiles, such as 127.0.0.1:9464; \"none\": neither")
 	})
 	o.group("Calls", func() {
-		f.DurationVar(&c.PingEvery, "ping-every", server.DefaultPingEvery, "how often sockets are `PINGED`; one that says nothing for twice that is dead")
-		f.DurationVar(&c.RingTimeout, "ring-timeout", 45*time.Second, "how long a call `RINGS` before it ends unanswered")
-		f.DurationVar(&c.PeerGoneAfter, "peer-gone-after", 20*time.Second, "how long a device of a call may be `AWAY` before the call ends")
+		f.Var(newPeriod(&c.PingEvery, server.DefaultPingEvery), "ping-every", "how often sockets are `PINGED`; one that says nothing for twice that is dead")
+		f.Var(newPeriod(&c.RingTimeout, 45*time.Second), "ring-timeout", "how long a call `RINGS` before it ends unanswered")
+		f.Var(newPeriod(&c.PeerGoneAfter, 20*time.Second), "peer-gone-after", "how long a device of a call may be `AWAY` before the call ends")
+		f.Var(newPeriod(&c.ReturnWithin, server.DefaultReturnWithin), "return-within",
+			"within what `TIME` the devices come back when the server restarts, spread over it: longer for many of them")
 	})
 	o.group(limitsTitle, func() {
 		for _, l := range c.Limits.List() {
@@ -199,13 +202,6 @@ func (o *options) set(name, value string) error {
 			return fmt.Errorf("%q is neither yes nor no", value)
 		}
 	}
-	if d, ok := g.Value.(flag.Getter); ok {
-		if _, isTime := d.Get().(time.Duration); isTime {
-			if _, err := time.ParseDuration(value); err != nil {
-				return fmt.Errorf("%q is not a time such as 30s, 15m or 24h", value)
-			}
-		}
-	}
 	return o.flags.Set(name, value)
 }
 
@@ -235,6 +231,40 @@ func (o *options) help(out io.Writer) {
 			list(g.names...)
 		}
 	}
+}
+
+// period is a setting that is a time, within reason.
+type period struct{ to *time.Duration }
+
+const (
+	leastPeriod = 100 * time.Millisecond
+	mostPeriod  = time.Hour
+)
+
+func newPeriod(to *time.Duration, usual time.Duration) period {
+	*to = usual
+	return period{to}
+}
+
+// String implements flag.Value; package flag also asks zero values.
+func (p period) String() string {
+	if p.to == nil {
+		return ""
+	}
+	return limit.Short(*p.to)
+}
+
+// Set implements flag.Value.
+func (p period) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a time such as 30s, 15m or 24h", s)
+	case d < leastPeriod || d > mostPeriod:
+		return fmt.Errorf("it is %s to %s", limit.Short(leastPeriod), limit.Short(mostPeriod))
+	}
+	*p.to = d
+	return nil
 }
 
 // choice is a setting that is one of some words.

@@ -78,6 +78,9 @@ func (l *Limits) List() []Limit {
 		count("sessions-per-person", &l.Accounts.Sessions, accounts.DefaultLimits.Sessions, 1, 1000,
 			"devices signed in as one person; the one unused for longest is signed out"),
 
+		wait("password-wait", &l.Accounts.HashWait, accounts.DefaultLimits.HashWait, 100*time.Millisecond, time.Minute,
+			"for a core to check a password with, of which each core does some 20 a second; who waits longer is told to try again"),
+
 		count("undecided", &l.Undecided, door.DefaultMost, 64, 1<<20,
 			"connections that have not said yet what they want; of more the longest silent is closed"),
 		wait("header-wait", &l.HeaderWait, 5*time.Second, time.Second, time.Minute,

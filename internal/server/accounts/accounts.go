@@ -44,7 +44,8 @@ type Limits struct {
 	ExportsPerUser        limit.Rate // of all data of one person
 	InvitesPerUser        int        // that are still good
 	BlocksPerUser         int
-	Sessions              int // of one user; the longest unused go
+	Sessions              int           // of one user; the longest unused go
+	HashWait              time.Duration // for a core to check a password with; then "try later"
 }
 
 // DefaultLimits are five guesses and then one each 30 s; twenty logins a minute from one network. A guesser cannot lock the
@@ -60,6 +61,7 @@ var DefaultLimits = Limits{
 	InvitesPerUser:        50,
 	BlocksPerUser:         1000,
 	Sessions:              50,
+	HashWait:              2 * time.Second,
 }
 
 // Refused is why an account request fails, in words and codes that may cross the wire.
@@ -133,6 +135,7 @@ func (a *Accounts) Start(ctx context.Context) error {
 		}
 	}
 	a.Limits.Sessions = cmp.Or(a.Limits.Sessions, d.Sessions)
+	a.hash.wait = cmp.Or(a.Limits.HashWait, d.HashWait)
 	a.hash.start(a.Work)
 	if err := a.lookAtNames(ctx); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -33,12 +34,12 @@ var maxWork = Work{MemoryKiB: 1 << 20, Passes: 64}
 const (
 	saltBytes = 16
 	hashBytes = 32
-	maxWait   = 2 * time.Second // in the queue for a core; then "try later"
 )
 
 // hasher runs at most one argon2id per core: a hundred logins at once would otherwise take two gigabytes.
 type hasher struct {
 	work Work
+	wait time.Duration // in the queue for a core; 0: as DefaultLimits say
 	slot chan struct{}
 
 	waiting, done, refused atomic.Int64
@@ -53,13 +54,14 @@ func (h *hasher) start(w Work) {
 	if h.work = w; w == (Work{}) {
 		h.work = DefaultWork
 	}
+	h.wait = cmp.Or(h.wait, DefaultLimits.HashWait)
 	h.slot = make(chan struct{}, runtime.GOMAXPROCS(0))
 	h.tidy = time.AfterFunc(time.Hour, debug.FreeOSMemory)
 	h.tidy.Stop()
 }
 
 func (h *hasher) enter(ctx context.Context) error {
-	t := time.NewTimer(maxWait)
+	t := time.NewTimer(h.wait)
 	defer t.Stop()
 	h.waiting.Add(1)
 	defer h.waiting.Add(-1)
@@ -71,7 +73,7 @@ func (h *hasher) enter(ctx context.Context) error {
 	case <-t.C:
 		h.refused.Add(1)
 		r := refuse(http.StatusServiceUnavailable, signal.ErrTooMany, "The server is busy. Please try again in a moment.")
-		r.RetryAfter = maxWait
+		r.RetryAfter = h.wait
 		return r
 	}
 }
