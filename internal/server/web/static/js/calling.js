@@ -67,7 +67,7 @@ export class Calling {
         this.#media = new Media({
             state: () => this.state, track: kind => this.capture?.track(kind) ?? null, relayOnly: () => world.settings.relayOnly,
             tell: (id, name, data) => this.#says.tell(id, name, data), apply: e => this.#apply(e), changed: world.changed,
-            onOpen: () => this.#sendMedia(), onText: text => this.#gotText(text),
+            onOpen: () => this.#sendMedia(), onText: text => this.#beside.got(text),
         });
         this.#beside = new Beside({
             id: () => this.state.id, peer: () => this.#media.peer,
@@ -224,14 +224,6 @@ export class Calling {
             this.#media.peer?.restart(data.offers);
             break;
         }
-        this.#world.changed();
-    }
-
-    /** @param {string} text of the data channel */
-    #gotText(text) {
-        if (!hasPeer(this.state))
-            return;
-        this.#beside.got(text);
         this.#world.changed();
     }
 

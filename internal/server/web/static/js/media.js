@@ -132,7 +132,7 @@ export class Media {
         if (c.up)
             this.#owner.apply({type: 'PeerUp', id});
         for (const text of c.texts.splice(0))
-            this.#owner.onText(text);
+            this.#heard(text);
     }
 
     /** Closes the call's own connection. */
@@ -234,11 +234,19 @@ export class Media {
             },
             onText: (c, text) => {
                 if (current(c))
-                    owner.onText(text);
+                    this.#heard(text);
                 else if (c.early && c.texts.length < maxTexts)
                     c.texts.push(text);
             },
         });
+    }
+
+    /** @param {string} text of the data channel */
+    #heard(text) {
+        if (!hasPeer(this.#owner.state()))
+            return;
+        this.#owner.onText(text);
+        this.#owner.changed();
     }
 
     /** @param {string} id */
