@@ -167,7 +167,11 @@ type accountRows struct {
 	key  string
 }
 
-func newAccountRows() *accountRows { return &accountRows{root: column(0)} }
+func newAccountRows() *accountRows {
+	l := &accountRows{root: column(0)}
+	l.root.Hide()
+	return l
+}
 
 // set shows rows and says whether they are others than before.
 func (l *accountRows) set(rows []accountRow) bool {

@@ -174,7 +174,7 @@ func TestDoNotDisturb(t *testing.T) {
 	asked(t, f, "dnd false", "dnd false")
 	f.set(func(s *app.Snapshot) { s.People[2].DND = true })
 	w.main.openChat("maria")
-	if got := w.main.chat.head.state.Text(); got != "Does not want to be disturbed" {
+	if got := w.main.chat.head.state.Text(); got != "Do not disturb" {
 		t.Error("Maria:", got)
 	}
 }
@@ -246,11 +246,16 @@ func TestWhoMaySignUp(t *testing.T) {
 		t.Error("said to somebody who only signs in")
 	}
 	p.mode.Select(1)
-	if !p.door.Visible() || p.inviteBox.Visible() {
+	if !p.door.Visible() || p.inviteBox.Visible() || !p.submit.Disabled() {
 		t.Error("closed, and nothing says so")
 	}
+	p.mode.Select(0)
+	if p.submit.Disabled() {
+		t.Error("closed for new accounts, and nobody can sign in")
+	}
+	p.mode.Select(1)
 	door(signal.SignUpOpen)
-	if p.door.Visible() || p.inviteBox.Visible() {
+	if p.door.Visible() || p.inviteBox.Visible() || p.submit.Disabled() {
 		t.Error("open, and an invitation is asked for")
 	}
 	door(signal.SignUpInvite)

@@ -58,8 +58,7 @@ func (r *personRow) set(p app.Person, lines []app.Line, chosen bool) {
 		p.Online = false
 	case p.Kind == signal.KindEcho:
 		sub = "Test call: see and hear yourself"
-	case p.Online && p.DND:
-		sub = "Do not disturb"
+	case p.Online && p.DND: // more to know than the last words
 	case len(lines) > 0:
 		sub = preview(lines[len(lines)-1], false)
 	}

@@ -28,6 +28,7 @@ type signInPage struct {
 	submit                 *widget.Button
 	filled                 bool // the fields have been filled from the settings once
 	busy                   bool
+	closed                 bool // signing up here is in vain
 	card, form             *fyne.Container
 }
 
@@ -128,6 +129,8 @@ func (p *signInPage) showDoor(s app.Snapshot) {
 	if d.Server != strings.TrimSpace(p.server.Text) || d.Invite != strings.TrimSpace(p.invite.Text) {
 		d = app.Door{}
 	}
+	p.closed = p.signingUp() && d.Mode == signal.SignUpClosed
+	p.submit.SetDisabled(p.busy || p.closed)
 	asks := p.signingUp() && d.Mode != signal.SignUpClosed && (d.Mode != signal.SignUpOpen || p.invite.Text != "")
 	words := ""
 	if p.signingUp() {
@@ -174,7 +177,7 @@ func (p *signInPage) enter() {
 }
 
 func (p *signInPage) send() {
-	if p.busy {
+	if p.busy || p.closed {
 		return
 	}
 	server, name, password := strings.TrimSpace(p.server.Text), strings.TrimSpace(p.name.Text), p.password.Text
@@ -218,7 +221,7 @@ func (p *signInPage) show(s app.Snapshot) {
 	}
 	if s.SigningIn != p.busy {
 		p.busy = s.SigningIn
-		p.submit.SetDisabled(p.busy)
+		p.submit.SetDisabled(p.busy || p.closed)
 		p.words()
 	}
 }

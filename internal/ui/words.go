@@ -180,7 +180,7 @@ func title(s string) string {
 func presenceWords(u signal.User) string {
 	switch {
 	case u.Online && u.DND:
-		return "Does not want to be disturbed"
+		return "Do not disturb"
 	case u.Online:
 		return "Online"
 	}

@@ -79,7 +79,7 @@ export function presenceWords(user) {
     if (user.kind === 'echo')
         return 'Answers and sends back what you say';
     if (user.online && user.dnd)
-        return 'Does not want to be disturbed';
+        return 'Do not disturb';
     return user.online ? 'Online' : 'Offline';
 }
 
