@@ -275,17 +275,27 @@ func TestMannWhitney(t *testing.T) {
 	}
 }
 
-// metric reads one sample from the server's metrics.
-func (s *site) metric(name string) float64 {
+// metrics is what the server shows of itself.
+func (s *site) metrics() string {
 	s.t.Helper()
 	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.srv.MetricsAddr().String() + "/metrics")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	for in := bufio.NewScanner(res.Body); in.Scan(); {
-		if value, ok := strings.CutPrefix(in.Text(), name+" "); ok {
-			v, err := strconv.ParseFloat(value, 64)
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// metric reads one sample of it.
+func (s *site) metric(name string) float64 {
+	s.t.Helper()
+	for line := range strings.Lines(s.metrics()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {
 				s.t.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -145,5 +146,35 @@ func TestReadyAndMetrics(t *testing.T) {
 	want("visavis_calls_talking", 0)
 	if v := s.metric("go_goroutines"); v < 5 {
 		t.Errorf("%v goroutines", v)
+	}
+}
+
+// TestMetricsAreDocumented compares what is shown with docs/operating.md.
+func TestMetricsAreDocumented(t *testing.T) {
+	s := open(t, func(c *server.Config) { c.MetricsListen, c.TURNListen = "127.0.0.1:0", "127.0.0.1:0" })
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`visavis_[a-z_]+[a-z]`)
+	documented := map[string]bool{}
+	for _, name := range named.FindAllString(string(page), -1) {
+		documented[name] = true
+	}
+	shown := map[string]bool{}
+	for line := range strings.Lines(s.metrics()) {
+		if f := strings.Fields(line); len(f) > 2 && f[1] == "TYPE" && strings.HasPrefix(f[2], "visavis_") {
+			shown[f[2]] = true
+		}
+	}
+	for name := range shown {
+		if !documented[name] {
+			t.Errorf("%s is not in docs/operating.md", name)
+		}
+	}
+	for name := range documented {
+		if !shown[name] {
+			t.Errorf("docs/operating.md has %s, which is not shown", name)
+		}
 	}
 }
