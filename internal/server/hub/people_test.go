@@ -293,3 +293,30 @@ type slowly struct {
 func (s slowly) SaveMessage(m signal.ChatMessage, blocked bool, done func(signal.ChatMessage, error)) {
 	*s.later = append(*s.later, func() { s.world.SaveMessage(m, blocked, done) })
 }
+
+// News of several people look to whom one of them blocks as if that one had no news.
+func TestBlockedInTheMiddleOfNews(t *testing.T) {
+	for name, others := range map[string][]string{"one other": {"p"}, "two others": {"p", "q"}, "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			told := map[bool]string{}
+			for _, blocks := range []bool{true, false} {
+				w := newWorld(t, "owner", "other", "p", "q")
+				w.c.NewsEvery = 100 * time.Millisecond
+				x := w.numbering("other", "x") // told at once, so that what follows waits
+				come := others
+				if blocks {
+					w.c.block(Block{"owner", "other"}, true)
+					come = append([]string{"owner"}, others...)
+				}
+				for _, who := range come {
+					w.connect(who, "d")
+				}
+				w.pass(time.Second)
+				told[blocks] = string(signal.Encode(x.got))
+			}
+			if told[true] != told[false] {
+				t.Errorf("with the owner:\n%s\nwithout:\n%s", told[true], told[false])
+			}
+		})
+	}
+}

@@ -136,17 +136,10 @@ func (c *core) tellNews() {
 	c.tellPeople(changed)
 }
 
-// tellPeople tells every device of people: all at once if it knows how and may know of all, else one by one and never of
-// its own person.
+// tellPeople tells every device of people: all at once if it knows how, else one by one and never of its own person. Whom
+// one of them blocks gets what would be told if that one had not changed.
 func (c *core) tellPeople(changed []*person) {
-	var several []*Message
-	if len(changed) > 1 {
-		all := make([]signal.User, 0, len(changed))
-		for _, p := range changed {
-			all = append(all, p.self())
-		}
-		several = changes(all)
-	}
+	several := together(changed, nil)
 	single := make([]*Message, 0, len(changed))
 	var blocking []*person
 	for _, p := range changed {
@@ -157,9 +150,12 @@ func (c *core) tellPeople(changed []*person) {
 		}
 	}
 	for _, d := range c.devices {
-		hidden := slices.ContainsFunc(blocking, func(p *person) bool { return p.blocks(d.person) })
-		if d.numbers && several != nil && !hidden {
-			for _, m := range several {
+		mine := several
+		if d.numbers && slices.ContainsFunc(blocking, func(p *person) bool { return p.blocks(d.person) }) {
+			mine = together(changed, d.person)
+		}
+		if d.numbers && mine != nil {
+			for _, m := range mine {
 				d.conn.Send(m)
 			}
 			continue
@@ -170,6 +166,21 @@ func (c *core) tellPeople(changed []*person) {
 			}
 		}
 	}
+}
+
+// together is what several people's coming and going is said with to who can take it at once; nil when it is only one's. It
+// leaves out those who block viewer (nil: nobody does).
+func together(changed []*person, viewer *person) []*Message {
+	all := make([]signal.User, 0, len(changed))
+	for _, p := range changed {
+		if !p.blocks(viewer) {
+			all = append(all, p.self())
+		}
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	return changes(all)
 }
 
 // changes is many people's coming and going, in as few messages as they fit into.
