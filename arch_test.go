@@ -30,7 +30,7 @@ var may = map[string][]string{
 	"internal/testkit":   {"internal/signal", "internal/call", "internal/media", "internal/peer", "internal/app", "internal/server"},
 	"internal/e2e":       {"internal/testkit", "internal/signal", "internal/media"},
 	"internal/demo":      {"internal/testkit"},
-	"internal/bench":     {"internal/testkit", "internal/server"}, // the relay alone, to be measured
+	"internal/bench":     {"internal/testkit", "internal/server", "internal/signal"}, // to measure the relay alone, and as a crowd of clients
 	"internal/callbench": {"internal/testkit", "internal/media"},
 	"cmd/client":         {"internal/app", "internal/ui", "internal/peer", "internal/media", "internal/signal", "internal/call", "internal/report", "assets"},
 	"cmd/server":         {"internal/server", "internal/doctor", "internal/signal"},

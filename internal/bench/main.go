@@ -24,6 +24,8 @@ type Row struct {
 	Unit  string  `json:"unit"`
 	Aim   float64 `json:"aim,omitempty"`
 	Note  string  `json:"note,omitempty"`
+	// AtLeast is an aim from below.
+	AtLeast float64 `json:"atLeast,omitempty"`
 }
 
 func main() {
@@ -79,6 +81,8 @@ func run(ctx context.Context, out, bin, only string, length time.Duration, relay
 	}{
 		{"stages of a 720p frame", func() ([]Row, error) { return stages(ctx) }},
 		{"server", func() ([]Row, error) { return idleServer(ctx, bin) }},
+		{"server, idle clients", func() ([]Row, error) { return sockets(ctx, bin, false) }},
+		{"server, idle clients over TLS", func() ([]Row, error) { return sockets(ctx, bin, true) }},
 		{"relay", func() ([]Row, error) { return relays(ctx, relayed) }},
 		{"call without windows, 640x360", func() ([]Row, error) { return measuredCall(ctx, bin, length, small) }},
 		{"call without windows, 1280x720", func() ([]Row, error) { return measuredCall(ctx, bin, length, big) }},
@@ -99,6 +103,9 @@ func run(ctx context.Context, out, bin, only string, length time.Duration, relay
 		aim := ""
 		if r.Aim > 0 {
 			aim = fmt.Sprintf("≤ %g", r.Aim)
+		}
+		if r.AtLeast > 0 {
+			aim = fmt.Sprintf("≥ %g", r.AtLeast)
 		}
 		fmt.Printf("| %s | %.3g %s | %s |\n", r.Name, r.Value, r.Unit, aim)
 	}

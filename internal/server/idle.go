@@ -109,10 +109,11 @@ func (k *socket) run() {
 	go k.wake()
 }
 
-// wake reads all that is there, and leaves the waiting to rest.
+// wake reads all that is there, and leaves the waiting to rest; while messages come, it waits itself, which costs less
+// than to begin anew for each.
 func (k *socket) wake() {
 	for {
-		k.waits.Try(true)
+		k.waits.Try(!k.talks)
 		_, err := k.reader.Peek(1)
 		k.waits.Try(false)
 		if errors.Is(err, errNothing) {
@@ -123,7 +124,14 @@ func (k *socket) wake() {
 		if err == nil {
 			took, ok = k.readControl()
 		}
-		if !ok || !took && !k.read() { // which meets any other error again
+		switch {
+		case took: // a ping or pong is the clock: no message since the last one means that it is idle
+			k.talks, k.spoke = k.spoke, false
+		case ok:
+			k.talks, k.spoke = k.greeted, k.greeted // which User/Connect itself is not yet
+			ok = k.read()                           // any other error is met again
+		}
+		if !ok {
 			k.end()
 			return
 		}

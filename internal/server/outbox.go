@@ -90,7 +90,7 @@ func (o *outbox) write() {
 
 func (o *outbox) writeFrame(f frame) error {
 	until := time.Now().Add(o.limits.WriteWait)
-	if f.kind != websocket.TextMessage {
+	if f.kind == websocket.CloseMessage {
 		return o.conn.WriteControl(f.kind, f.data, until)
 	}
 	if err := o.conn.SetWriteDeadline(until); err != nil {

@@ -43,6 +43,8 @@ type socket struct {
 	slot    int    // of the ping wheel
 	reader  *bufio.Reader
 	waits   waiter // nil: reading waits
+	talks   bool   // messages come: the reader waits for the next one
+	spoke   bool   // one has come since the last ping or pong
 	why     error  // it has ended
 
 	deadAfter time.Duration

@@ -6,19 +6,26 @@ import "runtime/debug"
 // Go gives it back so slowly that an idle server would keep it for hours.
 const (
 	thriftAfter = 500 // connects since the last time
-	thriftCalm  = 20  // and no more than so many in the last turn of the wheel
+	thriftCalm  = 20  // no more than so many in one turn of the wheel
+	// thriftTurns is for how many turns in a row: by then the last clients have been pinged twice, have acknowledged the
+	// roster, which is kept for them until they do, and count as idle.
+	thriftTurns = 2*wheelSlots + wheelSlots/2
 )
 
 // thrift returns memory to the system when a storm of connects is over.
 type thrift struct {
 	released, last uint64 // how many connects there had been when memory was given back, and a turn ago
+	calm           int    // turns
 }
 
 // due says whether it is time, given how many connects there have been in all.
 func (t *thrift) due(connects uint64) bool {
-	calm := connects-t.last <= thriftCalm
+	t.calm++
+	if connects-t.last > thriftCalm {
+		t.calm = 0
+	}
 	t.last = connects
-	if !calm || connects-t.released < thriftAfter {
+	if t.calm < thriftTurns || connects-t.released < thriftAfter {
 		return false
 	}
 	t.released = connects
