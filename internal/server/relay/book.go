@@ -138,7 +138,7 @@ func (b *book) dismiss(callID, deviceID string) {
 // closeAll must not run under the lock: a closing allocation takes itself out of the book.
 func closeAll(list []*relayed) {
 	for _, r := range list {
-		_ = r.Close()
+		r.end()
 	}
 }
 

@@ -25,7 +25,7 @@ func (b *book) withinQuota(userID, _ string, source net.Addr) bool {
 	if quiet == nil {
 		return room
 	}
-	_ = quiet.Close()
+	quiet.end()
 	return true
 }
 

@@ -3,6 +3,8 @@ package relay
 import (
 	"net"
 	"testing"
+
+	"visavis.example/internal/signal"
 )
 
 // pion makes a client's new allocation before it tells of the end of its old one.
@@ -26,5 +28,26 @@ func TestTheOldEndsAfterTheNewBegan(t *testing.T) {
 	b.deleted(from, nil, "", "", "")
 	if len(b.clients) != 0 || len(b.perIP) != 0 {
 		t.Errorf("%d clients, %d addresses are left", len(b.clients), len(b.perIP))
+	}
+}
+
+// A client gives its allocation up and makes another from the same port. pion's reader of the first, which notices its end
+// late, deletes by the client's address: it must not find the second.
+func TestANewAllocationOutlivesTheOldOnesReader(t *testing.T) { onBothPaths(t, allocateAnew) }
+
+func allocateAnew(t *testing.T, portable bool) {
+	s := start(t, &Server{Portable: portable})
+	p := newProbe(t, s, join(s, signal.NewID()))
+	for round := range 300 {
+		if got := p.allocate(); got != "ok" {
+			t.Fatalf("round %d: %s", round, got)
+		}
+		p.alive()
+		if got := p.refresh(); got != "ok" {
+			t.Fatalf("round %d: the new allocation is gone: %s", round, got)
+		}
+		if got := p.leave(); got != "ok" {
+			t.Fatalf("round %d: %s", round, got)
+		}
 	}
 }

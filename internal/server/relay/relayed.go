@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -125,6 +126,7 @@ type relayed struct {
 	done    chan struct{} // closed by Close
 	mu      sync.Mutex
 	closed  bool
+	gone    bool // pion has let go of it
 	reading bool
 }
 
@@ -166,7 +168,7 @@ func (r *relayed) WriteTo(b []byte, to net.Addr) (int, error) {
 // is shown under that allocation's public address. Only closing ends it: pion would end the allocation.
 func (r *relayed) ReadFrom(b []byte) (int, net.Addr, error) {
 	if !r.beginRead() {
-		return 0, nil, net.ErrClosed
+		return r.over()
 	}
 	defer r.endRead()
 	count := &r.book.count
@@ -175,7 +177,7 @@ func (r *relayed) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err != nil { // a datagram longer than the buffer, on Windows
 			count.dropped.Add(1)
 			if errors.Is(err, net.ErrClosed) || !pause(failures, r.done) {
-				return 0, nil, net.ErrClosed
+				return r.over()
 			}
 			failures++
 			continue
@@ -192,6 +194,19 @@ func (r *relayed) ReadFrom(b []byte) (int, net.Addr, error) {
 			return n, from, nil
 		}
 	}
+}
+
+// over is what pion's reader gets at the end. At an error it deletes the allocation of that client, whichever that is by
+// then: when its own has been deleted and the client has made a new one from the same port, that one would go (seen with
+// turn v5.1.1). So where pion has closed this one itself, its reader ends here; it has nothing else to do.
+func (r *relayed) over() (int, net.Addr, error) {
+	r.mu.Lock()
+	gone := r.gone
+	r.mu.Unlock()
+	if gone {
+		runtime.Goexit()
+	}
+	return 0, nil, net.ErrClosed
 }
 
 // peer is how a client knows whoever sent from that address; false: nobody it may hear.
@@ -222,9 +237,17 @@ func (r *relayed) endRead() {
 	}
 }
 
-// Close may be called more than once, by pion and by the book. It gives no error: pion stops closing allocations at
-// the first.
+// Close is for pion, when it has deleted the allocation. It gives no error: pion stops closing allocations at the first.
 func (r *relayed) Close() error {
+	r.mu.Lock()
+	r.gone = true
+	r.mu.Unlock()
+	r.end()
+	return nil
+}
+
+// end closes the port; pion's reader then deletes the allocation. It may be called more than once.
+func (r *relayed) end() {
 	r.mu.Lock()
 	was := r.closed
 	r.closed = true
@@ -237,5 +260,4 @@ func (r *relayed) Close() error {
 		_ = r.PacketConn.Close()
 		r.book.leave(r)
 	}
-	return nil
 }

@@ -93,8 +93,8 @@ func TestReadErrorsDoNotEndAnAllocation(t *testing.T) {
 	if got := b.count.dropped.Load(); got != 3 {
 		t.Errorf("%d dropped, want the error, the long one and the one of this machine", got)
 	}
-	_ = r.Close()
-	_ = r.Close()
+	r.end()
+	r.end()
 	if _, _, err := r.ReadFrom(buf); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
