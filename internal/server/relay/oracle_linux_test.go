@@ -304,13 +304,14 @@ func without(a, b []string) (only []string) {
 	return only
 }
 
-// play does the same in both worlds and compares after every few steps, and around those that change who may do what.
+// play does the same in both worlds and compares after every few steps (what they send has to fit into the sockets' buffers),
+// and before those that change who may do what.
 func play(t testing.TB, fast, portable *world, steps []step) {
 	t.Helper()
 	var since []step
 	for n, x := range steps {
 		media := x.what%16 != 1 && x.what%16 != 2 && x.what%16 < 8 || x.what%16 > 10
-		if !media && len(since) > 0 || n%8 == 7 {
+		if !media && len(since) > 0 || n%3 == 2 {
 			settle(t, fast, portable, since)
 			since = nil
 		}
