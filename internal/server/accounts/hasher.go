@@ -36,7 +36,8 @@ const (
 	hashBytes = 32
 )
 
-// hasher runs at most one argon2id per core: a hundred logins at once would otherwise take two gigabytes.
+// hasher runs at most one argon2id per core, and one less where there are several: a hundred logins at once would otherwise
+// take two gigabytes.
 type hasher struct {
 	work Work
 	wait time.Duration // in the queue for a core; 0: as DefaultLimits say
@@ -55,7 +56,8 @@ func (h *hasher) start(w Work) {
 		h.work = DefaultWork
 	}
 	h.wait = cmp.Or(h.wait, DefaultLimits.HashWait)
-	h.slot = make(chan struct{}, runtime.GOMAXPROCS(0))
+	// One core is left to those who are in: their messages would wait for half a hash (25 ms) whenever all are busy.
+	h.slot = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
 	h.tidy = time.AfterFunc(time.Hour, debug.FreeOSMemory)
 	h.tidy.Stop()
 }
@@ -135,7 +137,7 @@ func parsePHC(s string) (w Work, salt, sum []byte, ok bool) {
 
 // Hashing is what the hashing of passwords costs a server at the moment.
 type Hashing struct {
-	Running int // at most one a core
+	Running int // at most one a core, less one where there are several
 	Waiting int // for a core
 	Done    int64
 	Refused int64 // waited too long and were told to come back
