@@ -162,6 +162,28 @@ func (w *waits) watch(ctx context.Context, d *device, every time.Duration) error
 	}
 }
 
+// calm is the same without an attack, right before one: how busy this machine is with other things. What an attack may
+// add is measured on top of a few times that, for attackers and others share the machine's cores here.
+func calm(ctx context.Context, t *testing.T, every time.Duration, devices ...*device) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var w waits
+	var all sync.WaitGroup
+	for _, d := range devices {
+		all.Go(func() {
+			if err := w.watch(ctx, d, every); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	return w.p99()
+}
+
+// shared is how many times calm's p99 is no wonder beside an attack.
+const shared = 4
+
 // TestAttackPasswordHashMemory signs in two hundred times at once from as many networks: each hash takes 19 MiB, and only
 // as many may run as there are cores.
 func TestAttackPasswordHashMemory(t *testing.T) {
@@ -170,8 +192,9 @@ func TestAttackPasswordHashMemory(t *testing.T) {
 	d := alice.device(alice.register("alice").Token, "a")
 	before, err := testkit.Usage(s.srv.PID())
 	s.must(err)
-	var p99 time.Duration
-	for range 3 { // a machine that is busy with other things gets three tries
+	var p99, most time.Duration
+	for range 3 {
+		most = 100*time.Millisecond + shared*calm(s.ctx, t, 5*time.Millisecond, d)
 		ctx, cancel := context.WithCancel(s.ctx)
 		var others waits
 		watched := make(chan error, 1)
@@ -199,19 +222,19 @@ func TestAttackPasswordHashMemory(t *testing.T) {
 		if counts[http.StatusUnauthorized] == 0 || counts[http.StatusUnauthorized]+counts[http.StatusServiceUnavailable] != 200 {
 			t.Fatalf("the answers were %v", counts)
 		}
-		if p99 = others.p99(); p99 < 100*time.Millisecond {
+		if p99 = others.p99(); p99 < most {
 			break
 		}
 	}
-	if p99 >= 100*time.Millisecond {
-		t.Errorf("meanwhile a hundredth of the answers on a socket took longer than %v", p99)
+	if p99 >= most {
+		t.Errorf("meanwhile a hundredth of the answers on a socket took longer than %v, of %v", p99, most)
 	}
 	after, err := testkit.Usage(s.srv.PID())
 	s.must(err)
 	if grown := after.PeakMiB - before.RSSMiB; grown > 200 {
 		t.Errorf("the server's memory grew by %.0f MiB", grown)
 	}
-	t.Logf("p99 %v, memory +%.0f MiB", p99, after.PeakMiB-before.RSSMiB)
+	t.Logf("p99 %v of %v, memory +%.0f MiB", p99, most, after.PeakMiB-before.RSSMiB)
 }
 
 // TestAttackFloodBesideOthers floods from one person's sockets, again and again, while a hundred others talk to the server.
@@ -228,9 +251,10 @@ func TestAttackFloodBesideOthers(t *testing.T) {
 	mallory := here.register("mallory").Token
 	message, err := json.Marshal(signal.Envelope{Method: signal.UserList, RequestID: "flood"})
 	s.must(err)
-	var p99 time.Duration
+	var p99, most time.Duration
 	ended, sent := 0, 0
-	for range 5 { // a machine that is busy with other things gets several tries
+	for range 5 {
+		most = 50*time.Millisecond + shared*calm(s.ctx, t, 100*time.Millisecond, others...)
 		ctx, cancel := context.WithTimeout(s.ctx, 2*time.Second)
 		var w waits
 		var all sync.WaitGroup
@@ -264,17 +288,17 @@ func TestAttackFloodBesideOthers(t *testing.T) {
 		}
 		all.Wait()
 		cancel()
-		if p99 = w.p99(); p99 < 50*time.Millisecond {
+		if p99 = w.p99(); p99 < most {
 			break
 		}
 	}
-	if p99 >= 50*time.Millisecond {
-		t.Errorf("beside the flood a hundredth of the answers took longer than %v", p99)
+	if p99 >= most {
+		t.Errorf("beside the flood a hundredth of the answers took longer than %v, of %v", p99, most)
 	}
 	if ended == 0 {
 		t.Error("no flooding socket was closed")
 	}
-	t.Logf("p99 %v beside %d messages on %d sockets", p99, sent, ended)
+	t.Logf("p99 %v of %v beside %d messages on %d sockets", p99, most, sent, ended)
 }
 
 // loris are connections that dawdle in one way.

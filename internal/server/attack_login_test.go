@@ -110,7 +110,7 @@ func TestAttackUsernameEnumerationByText(t *testing.T) {
 }
 
 func TestAttackUsernameEnumerationByTiming(t *testing.T) {
-	s := open(t, func(c *server.Config) { c.Passwords = accounts.Work{MemoryKiB: 8192, Passes: 1} })
+	s := open(t, func(c *server.Config) { c.Passwords = accounts.Work{MemoryKiB: 5120, Passes: 1} })
 	s.guest("alice")
 	var p float64
 	var apart time.Duration

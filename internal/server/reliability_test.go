@@ -149,7 +149,7 @@ func TestReliabilitySoak(t *testing.T) {
 		round()
 	}
 	goroutines, heap := settle()
-	const rounds = 40
+	const rounds = 20
 	for range rounds {
 		round()
 	}
