@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -412,10 +413,19 @@ func TestNetworkChange(t *testing.T) {
 // numbering greets a client that numbers, and answers every request with its own number in the acknowledgement. It goes on
 // from session to session like a server that keeps everything.
 type numbering struct {
+	mu        sync.Mutex // one socket after the other
 	id        string
 	got, sent uint64
 	kept      []Envelope
 	asked     []string // request ids, once each
+}
+
+func (n *numbering) alone(serve func(i int, c *websocket.Conn)) func(int, *websocket.Conn) {
+	return func(i int, c *websocket.Conn) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		serve(i, c)
+	}
 }
 
 func (n *numbering) greet(c *websocket.Conn) error {
@@ -431,7 +441,7 @@ func (n *numbering) greet(c *websocket.Conn) error {
 	if connected.Resumed = n.id != "" && hello.Resume.Session == n.id; connected.Resumed {
 		connected.Got = n.got
 	} else {
-		*n = numbering{id: NewID(), asked: n.asked}
+		n.id, n.got, n.sent, n.kept = NewID(), 0, 0, nil
 		connected.Session = n.id
 	}
 	if err := c.WriteJSON(Envelope{Method: e.Method, RequestID: e.RequestID, Data: Encode(connected)}); err != nil {
@@ -477,7 +487,7 @@ func (n *numbering) take(t *testing.T, c *websocket.Conn) (Envelope, bool) {
 // between are not missed.
 func TestResume(t *testing.T) {
 	n := &numbering{}
-	s := newWS(t, func(i int, c *websocket.Conn) {
+	s := newWS(t, n.alone(func(i int, c *websocket.Conn) {
 		if err := n.greet(c); err != nil {
 			t.Error(err)
 			return
@@ -496,7 +506,7 @@ func TestResume(t *testing.T) {
 			}
 			n.say(c, Envelope{Method: e.Method, RequestID: e.RequestID})
 		}
-	})
+	}))
 	c := s.client(t)
 	if e := next(t, c, "online", isOnline); e.Connected.Resumed {
 		t.Error("the first session is resumed")
@@ -520,6 +530,8 @@ func TestResume(t *testing.T) {
 	}
 	c.Close()
 	s.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if len(n.asked) != 4 {
 		t.Errorf("the server was asked %q", n.asked)
 	}
@@ -528,7 +540,7 @@ func TestResume(t *testing.T) {
 // A server that knows nothing of the session any more: what was asked before gets no reply.
 func TestResumeRefused(t *testing.T) {
 	n := &numbering{}
-	s := newWS(t, func(i int, c *websocket.Conn) {
+	s := newWS(t, n.alone(func(i int, c *websocket.Conn) {
 		if i == 1 {
 			n.id = ""
 		}
@@ -541,7 +553,7 @@ func TestResumeRefused(t *testing.T) {
 			return
 		}
 		_, _ = receive(c)
-	})
+	}))
 	c := s.client(t)
 	next(t, c, "online", isOnline)
 	if _, err := c.Request(t.Context(), Envelope{Method: UserList}); !errors.Is(err, ErrLost) {
@@ -556,7 +568,7 @@ func TestResumeRefused(t *testing.T) {
 // Numbers that skip something cannot be mended: the client begins anew.
 func TestAGapEndsTheSession(t *testing.T) {
 	n := &numbering{}
-	s := newWS(t, func(i int, c *websocket.Conn) {
+	s := newWS(t, n.alone(func(i int, c *websocket.Conn) {
 		if err := n.greet(c); err != nil {
 			t.Error(err)
 			return
@@ -566,7 +578,7 @@ func TestAGapEndsTheSession(t *testing.T) {
 		}
 		n.say(c, Envelope{Method: UserOnline, Code: CodeUserOnline, Message: fmt.Sprint(i)})
 		_, _ = receive(c)
-	})
+	}))
 	c := s.client(t)
 	next(t, c, "online", isOnline)
 	if e := next(t, c, "offline", isOffline); !e.Lost || !errors.Is(e.Err, ErrMalformed) {
@@ -585,7 +597,7 @@ func TestAGapEndsTheSession(t *testing.T) {
 func TestListenersAcknowledge(t *testing.T) {
 	acks := make(chan uint64, 10)
 	n := &numbering{}
-	s := newWS(t, func(_ int, c *websocket.Conn) {
+	s := newWS(t, n.alone(func(_ int, c *websocket.Conn) {
 		if err := n.greet(c); err != nil {
 			t.Error(err)
 			return
@@ -605,7 +617,7 @@ func TestListenersAcknowledge(t *testing.T) {
 		_ = c.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
 		hear()
 		_, _ = receive(c)
-	})
+	}))
 	c := s.client(t)
 	for _, want := range []uint64{AckEvery, AckEvery + 1} {
 		if got := <-acks; got != want {
@@ -619,7 +631,7 @@ func TestListenersAcknowledge(t *testing.T) {
 func TestTooMuchOnItsWay(t *testing.T) {
 	n := &numbering{}
 	taken := make(chan struct{})
-	s := newWS(t, func(_ int, c *websocket.Conn) {
+	s := newWS(t, n.alone(func(_ int, c *websocket.Conn) {
 		if err := n.greet(c); err != nil {
 			t.Error(err)
 			return
@@ -632,7 +644,7 @@ func TestTooMuchOnItsWay(t *testing.T) {
 			}
 			n.say(c, Envelope{Method: e.Method, RequestID: e.RequestID})
 		}
-	})
+	}))
 	c := s.client(t)
 	next(t, c, "online", isOnline)
 	sent := 0
@@ -660,7 +672,7 @@ func TestComesBackWhenTold(t *testing.T) {
 	const after = 400 * time.Millisecond
 	closed := make(chan time.Time, 1)
 	n := &numbering{}
-	s := newWS(t, func(i int, c *websocket.Conn) {
+	s := newWS(t, n.alone(func(i int, c *websocket.Conn) {
 		if err := n.greet(c); err != nil {
 			t.Error(err)
 			return
@@ -675,7 +687,7 @@ func TestComesBackWhenTold(t *testing.T) {
 		closed <- time.Now()
 		_ = c.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseServiceRestart, ""))
 		_, _ = receive(c)
-	})
+	}))
 	c := s.client(t)
 	next(t, c, "online", isOnline)
 	if _, err := c.Request(t.Context(), Envelope{Method: UserList}); err != nil {
