@@ -45,7 +45,7 @@ func TestSDPIsBrowserShaped(t *testing.T) {
 	answer, _ := find[Answer](b)
 	for name, sdp := range map[string]string{"offer": offer.SDP, "answer": answer.SDP} {
 		for _, want := range []string{
-			"a=group:BUNDLE 0 1\r\n", "a=rtcp-mux", "a=mid:0", "a=mid:1", "a=msid:visavis-", " audio\r\n", " video\r\n",
+			"a=group:BUNDLE 0 1 2\r\n", "a=rtcp-mux", "a=mid:0", "a=mid:1", "a=mid:2", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", "a=msid:visavis-", " audio\r\n", " video\r\n",
 			"a=sendrecv", "useinbandfec=1", "RTP/SAVPF 111 63\r\n", "a=rtpmap:63 red/48000/2", "a=fmtp:63 111/111", "VP8/90000", "VP9/90000", "rtx/90000", "apt=96", "apt=98", "nack pli", "ccm fir", "transport-cc",
 			"a=ssrc-group:FID", "urn:ietf:params:rtp-hdrext:sdes:mid", "a=ice-options:trickle",
 		} {
