@@ -70,6 +70,13 @@ func (s *Session) listen() {
 		// Several of these may run at once: what counts is the state when the loop looks.
 		s.box.post(s.connectionChanged)
 	})
+	s.pc.SCTP().Transport().OnStateChange(func(state webrtc.DTLSTransportState) {
+		if state == webrtc.DTLSTransportStateFailed {
+			// Said by itself too: a change of ICE's state at the same moment makes pion forget it again (v4.2.20), and who
+			// rings the wrong one would wait for ever.
+			s.box.post(func() { s.fail("No connection could be made to the other side.") })
+		}
+	})
 	s.pc.SCTP().Transport().ICETransport().OnSelectedCandidatePairChange(func(*webrtc.ICECandidatePair) {
 		s.box.post(s.pathChanged)
 	})
