@@ -114,10 +114,10 @@ func TestAttackFlood(t *testing.T) {
 	s := open(t, func(c *server.Config) { c.Limits.Messages = limit.Rate{Burst: 50, Every: time.Hour} })
 	g := s.guest("alice")
 	p := g.phone("a")
-	go func() {
-		for p.conn.WriteJSON(signal.Envelope{Method: signal.UserList, RequestID: "flood"}) == nil {
+	go func(conn *websocket.Conn) {
+		for conn.WriteJSON(signal.Envelope{Method: signal.UserList, RequestID: "flood"}) == nil {
 		}
-	}()
+	}(p.conn)
 	e, err := p.wait(func(e signal.Envelope) bool { return e.Code == signal.CodeError })
 	if err != nil || decode[signal.Problem](t, e).Error != signal.ErrTooMany {
 		t.Fatalf("a flood hears %+v, %v", e, err)
@@ -127,10 +127,10 @@ func TestAttackFlood(t *testing.T) {
 	}
 	// Pings count as well.
 	p = g.phone("b")
-	go func() {
-		for p.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil {
+	go func(conn *websocket.Conn) {
+		for conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil {
 		}
-	}()
+	}(p.conn)
 	p.closed()
 	g.phone("c").must(signal.UserList, "", "", nil)
 }
