@@ -2,6 +2,7 @@
 import '../oldnode.js';
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import {FakeClock, settle} from '../fakeclock.js';
 import {Link} from '../static/js/link.js';
 
 class FakeSocket {
@@ -36,45 +37,19 @@ class FakeSocket {
     }
 }
 
-/** A clock that moves only when told, and lets promises settle. */
-class FakeWorld {
-    now = 0;
-    timers = [];
+class FakeWorld extends FakeClock {
     sockets = [];
     dice = 1;
     open = (url, protocol) => {
         this.sockets.push(new FakeSocket(url, protocol));
         return this.sockets.at(-1);
     };
-    setTimeout = (f, ms) => {
-        const timer = {f, at: this.now + ms};
-        this.timers.push(timer);
-        return timer;
-    };
-    clearTimeout = timer => {
-        this.timers = this.timers.filter(t => t !== timer);
-    };
     random = () => this.dice;
     get socket() {
         return this.sockets.at(-1);
     }
-    async pass(ms) {
-        const end = this.now + ms;
-        for (;;) {
-            const due = this.timers.filter(t => t.at <= end).sort((a, b) => a.at - b.at)[0];
-            if (!due)
-                break;
-            this.now = due.at;
-            this.clearTimeout(due);
-            due.f();
-            await settle();
-        }
-        this.now = end;
-        await settle();
-    }
 }
 
-const settle = () => new Promise(resolve => setImmediate(resolve));
 const self = {id: 'ann23456789abcdefghijklmno', name: 'Ann', kind: 'person', online: true};
 const connected = {self, users: [], server: 'visavis-server/0'};
 

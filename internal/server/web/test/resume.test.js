@@ -3,11 +3,11 @@
 import '../oldnode.js';
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import {FakeClock, settle} from '../fakeclock.js';
 import {Link} from '../static/js/link.js';
 import {Numbers} from '../static/js/numbers.js';
 
 const self = {id: 'ann23456789abcdefghijklmno', name: 'Ann', kind: 'person', online: true};
-const settle = () => new Promise(resolve => setImmediate(resolve));
 
 /** A dice that falls the same way each time (mulberry32). */
 function dice(seed) {
@@ -30,14 +30,12 @@ class ServerSession {
 }
 
 /** Server, line and clock: messages wait in both directions until they are carried, and a cut loses them. */
-class World {
+class World extends FakeClock {
     up = [];
     down = [];
     socket = null;
     at = null;
     session = null;
-    timers = [];
-    now = 0;
     sessions = 0;
     resumed = 0;
     /** What the requests asked for, once each. */
@@ -61,29 +59,6 @@ class World {
         });
         return socket;
     };
-    setTimeout = (f, ms) => {
-        const timer = {f, at: this.now + ms};
-        this.timers.push(timer);
-        return timer;
-    };
-    clearTimeout = timer => {
-        this.timers = this.timers.filter(t => t !== timer);
-    };
-
-    async pass(ms) {
-        const end = this.now + ms;
-        for (;;) {
-            const due = this.timers.filter(t => t.at <= end).sort((a, b) => a.at - b.at)[0];
-            if (!due)
-                break;
-            this.now = due.at;
-            this.clearTimeout(due);
-            due.f();
-            await settle();
-        }
-        this.now = end;
-        await settle();
-    }
 
     /** Breaks the line with all that is on it. */
     cut(code = 1006) {
