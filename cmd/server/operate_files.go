@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"visavis.example/internal/server"
+	"visavis.example/internal/server/atomicfile"
 	"visavis.example/internal/server/backup"
 )
 
@@ -62,19 +61,7 @@ func newFile(path string, replace bool, write func(*os.File) error) error {
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return fmt.Errorf("%s is there already", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return atomicfile.Create(path, 0o600, write)
 }
 
 func restoreAll(ctx context.Context, c *command, args []string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -80,26 +81,11 @@ func userPasswd(ctx context.Context, c *command, args []string) error {
 }
 
 func userList(ctx context.Context, c *command, args []string) error {
-	c.flags.BoolVar(&c.asJSON, "json", false, "as JSON, for programs")
-	if err := c.parse(args); err != nil {
+	r, err := c.askForList(ctx, args, admin.UserList)
+	if err != nil {
 		return err
 	}
-	r, err := c.ask(ctx, admin.Request{Command: admin.UserList})
-	switch {
-	case err != nil:
-		return err
-	case c.asJSON:
-		if r.Users == nil {
-			r.Users = []admin.User{}
-		}
-		return c.writeJSON(r.Users)
-	case len(r.Users) == 0:
-		fmt.Fprintln(c.out, "Nobody has an account.")
-		return nil
-	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tSTATE\tSIGNED IN\tLAST SEEN\tSINCE\tID")
-	for _, u := range r.Users {
+	return list(c, r.Users, "Nobody has an account.", "NAME\tSTATE\tSIGNED IN\tLAST SEEN\tSINCE\tID", func(u admin.User) string {
 		state := "offline"
 		switch {
 		case u.Disabled:
@@ -107,7 +93,32 @@ func userList(ctx context.Context, c *command, args []string) error {
 		case u.Online:
 			state = "online"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", u.Name, state, u.Sessions, day(u.Used), day(u.Created), u.ID)
+		return fmt.Sprintf("%s\t%s\t%d\t%s\t%s\t%s", u.Name, state, u.Sessions, day(u.Used), day(u.Created), u.ID)
+	})
+}
+
+// askForList is the beginning of a command that lists, and takes nothing but --json.
+func (c *command) askForList(ctx context.Context, args []string, what string) (admin.Reply, error) {
+	c.flags.BoolVar(&c.asJSON, "json", false, "as JSON, for programs")
+	if err := c.parse(args); err != nil {
+		return admin.Reply{}, err
+	}
+	return c.ask(ctx, admin.Request{Command: what})
+}
+
+// list prints a table, or JSON for programs; none says that there is nothing.
+func list[T any](c *command, all []T, none, head string, row func(T) string) error {
+	switch {
+	case c.asJSON:
+		return c.writeJSON(append([]T{}, all...)) // never null
+	case len(all) == 0:
+		fmt.Fprintln(c.out, none)
+		return nil
+	}
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, head)
+	for _, x := range all {
+		fmt.Fprintln(t, row(x))
 	}
 	return t.Flush()
 }
@@ -179,43 +190,25 @@ func inviteCreate(ctx context.Context, c *command, args []string) error {
 		link = admin.URL("https://YOUR-SERVER", r.Invite.Invite)
 	}
 	fmt.Fprintln(c.out, link)
-	fmt.Fprintf(c.out, "for %d account(s), until %s; id %s\n", r.Invite.Uses, r.Invite.Expires.Local().Format("2006-01-02 15:04"), r.Invite.ID)
+	fmt.Fprintf(c.out, "for %d account(s), until %s; id %s\n", r.Invite.Uses, minute(r.Invite.Expires), r.Invite.ID)
 	return nil
 }
 
 func inviteList(ctx context.Context, c *command, args []string) error {
-	c.flags.BoolVar(&c.asJSON, "json", false, "as JSON, for programs")
-	if err := c.parse(args); err != nil {
+	r, err := c.askForList(ctx, args, admin.InviteList)
+	if err != nil {
 		return err
 	}
-	r, err := c.ask(ctx, admin.Request{Command: admin.InviteList})
-	switch {
-	case err != nil:
-		return err
-	case c.asJSON:
-		if r.Invites == nil {
-			r.Invites = []admin.Invite{}
-		}
-		return c.writeJSON(r.Invites)
-	case len(r.Invites) == 0:
-		fmt.Fprintln(c.out, "There are no invites.")
-		return nil
-	}
-	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tBY\tUSED\tEXPIRES\tWHO CAME")
-	for _, v := range r.Invites {
-		by := v.By
-		if by == "" {
-			by = "(operator)"
-		}
-		until := v.Expires.Local().Format("2006-01-02 15:04")
+	return list(c, r.Invites, "There are no invites.", "ID\tBY\tUSED\tEXPIRES\tWHO CAME", func(v admin.Invite) string {
+		until := minute(v.Expires)
 		if v.Expires.Before(time.Now()) {
 			until = "over"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d of %d\t%s\t%s\n", v.ID, by, v.Used, v.Uses, until, strings.Join(v.UsedBy, ", "))
-	}
-	return t.Flush()
+		return fmt.Sprintf("%s\t%s\t%d of %d\t%s\t%s", v.ID, cmp.Or(v.By, "(operator)"), v.Used, v.Uses, until, strings.Join(v.UsedBy, ", "))
+	})
 }
+
+func minute(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
 func inviteRevoke(ctx context.Context, c *command, args []string) error {
 	if err := c.parse(args, "ID"); err != nil {

@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"visavis.example/internal/server/atomicfile"
 )
 
 // A self-signed certificate lives as long as Apple's systems allow for one that somebody has trusted by hand, and is
@@ -70,7 +72,7 @@ func selfSigned(dir, host string, now time.Time) (*tls.Certificate, error) {
 		if certPEM, err = makeCertificate(key, host, now); err != nil {
 			return nil, err
 		}
-		if err := writeFile(certFile, certPEM, 0o644); err != nil {
+		if err := atomicfile.Write(certFile, certPEM, 0o644); err != nil {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
 		if pair, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
@@ -113,7 +115,7 @@ func keepKey(file string) (*ecdsa.PrivateKey, []byte, error) {
 		return nil, nil, fmt.Errorf("make certificate key: %w", err)
 	}
 	b = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := writeFile(file, b, 0o600); err != nil {
+	if err := atomicfile.Write(file, b, 0o600); err != nil {
 		return nil, nil, fmt.Errorf("certificate key: %w", err)
 	}
 	return key, b, nil

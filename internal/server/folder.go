@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"visavis.example/internal/server/atomicfile"
 )
 
 // ErrInUse is why a second server does not start on the same data folder.
@@ -75,28 +77,11 @@ func (s *Server) announce(context.Context) error {
 		return fmt.Errorf("state file: %w", err)
 	}
 	path := filepath.Join(s.DataDir, StateFile)
-	if err := writeFile(path, append(b, '\n'), 0o600); err != nil {
+	if err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
 		return fmt.Errorf("state file: %w", err)
 	}
 	s.atClose(func() { _ = os.Remove(path) })
 	return nil
-}
-
-// writeFile replaces a file at once: readers see the old one or the new one.
-func writeFile(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 // windowsAddrInUse is WSAEADDRINUSE, which package syscall has no name for that others share.

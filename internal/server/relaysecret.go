@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"visavis.example/internal/server/atomicfile"
 )
 
 const (
@@ -25,19 +27,10 @@ func relaySecret(dir string) ([]byte, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("relay's secret: %w", err)
 	}
-	secret = make([]byte, relaySecretSize)             // the file is missing, or was cut off
-	_, _ = rand.Read(secret)                           // never fails
-	f, err := os.CreateTemp(dir, relaySecretFile+".*") // mode 0600
-	if err != nil {
+	secret = make([]byte, relaySecretSize) // the file is missing, or was cut off
+	_, _ = rand.Read(secret)               // never fails
+	if err := atomicfile.Write(name, secret, 0o600); err != nil {
 		return nil, fmt.Errorf("relay's secret: %w", err)
-	}
-	_, err = f.Write(secret)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("relay's secret: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return secret, nil
 }

@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"visavis.example/internal/server/atomicfile"
 )
 
 // files is the folder of one authority: account.pem and key.pem (0600), cert.pem. The certificate's key stays the same, so
@@ -92,7 +94,7 @@ func (f files) save(chain [][]byte) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(f.cert(), b.Bytes(), 0o644); err != nil {
+	if err := atomicfile.Write(f.cert(), b.Bytes(), 0o644); err != nil {
 		return nil, &diskError{err}
 	}
 	return c, nil
@@ -122,7 +124,7 @@ func keepKey(file string) (*ecdsa.PrivateKey, error) {
 	if b, err = marshalKey(key); err != nil {
 		return nil, err
 	}
-	return key, writeFile(file, b, 0o600)
+	return key, atomicfile.Write(file, b, 0o600)
 }
 
 func marshalKey(key *ecdsa.PrivateKey) ([]byte, error) {
@@ -131,21 +133,4 @@ func marshalKey(key *ecdsa.PrivateKey) ([]byte, error) {
 		return nil, err
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
-}
-
-// writeFile replaces a file at once: readers see the old one or the new one.
-func writeFile(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
