@@ -86,7 +86,7 @@ func (t *stream) take(k *socket, e signal.Envelope) (fresh bool) {
 		return false // another socket has its place: there the client says it again
 	}
 	if t.kept.Ack(e.Ack) != nil {
-		k.Close(closePolicy, "what was never sent is acknowledged")
+		t.refuseLocked(k, "what was never sent is acknowledged")
 		return false
 	}
 	got := t.got.Load()
@@ -97,7 +97,7 @@ func (t *stream) take(k *socket, e signal.Envelope) (fresh bool) {
 		t.streams.meters.repeats.Inc()
 		return false
 	case e.Seq > got+1:
-		k.Close(closePolicy, "numbered messages are missing")
+		t.refuseLocked(k, "numbered messages are missing")
 		return false
 	}
 	t.got.Store(e.Seq)
@@ -106,6 +106,12 @@ func (t *stream) take(k *socket, e signal.Envelope) (fresh bool) {
 		k.put(frame{websocket.TextMessage, ackMessage, 0, t})
 	}
 	return true
+}
+
+// refuseLocked ends it before the client hears why: who comes back at once must not find it going on.
+func (t *stream) refuseLocked(k *socket, why string) {
+	t.endLocked()
+	k.Close(closePolicy, why)
 }
 
 var ackMessage = signal.Encode(signal.Envelope{Method: signal.SessionAck, Code: signal.CodeAck})
