@@ -183,6 +183,8 @@ func (c *core) disconnect(conn Conn, how Parting) {
 			c.end(k, signal.EndCancelled, p, d)
 		case how == SignedOut && k.phase == talking:
 			c.end(k, signal.EndHangup, p, d)
+		case how == SignedOut && !p.online() && !k.awaited():
+			c.end(k, signal.EndOffline, nil, nil)
 		default:
 			c.schedule(k)
 		}

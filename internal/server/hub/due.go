@@ -54,8 +54,12 @@ func (c *core) deadline(k *call) (at time.Time, r signal.EndReason, by *person) 
 		if !k.from.here() {
 			consider(k.from.away.Add(c.CallerGoneAfter), signal.EndPeerGone, k.caller)
 		}
-		if !k.callee.online() {
+		switch {
+		case k.callee.online():
+		case k.awaited():
 			consider(k.callee.left.Add(c.PeerGoneAfter), signal.EndPeerGone, k.callee)
+		default: // closed by the person: only a page that is being loaded anew is back soon
+			consider(k.callee.left.Add(c.CallerGoneAfter), signal.EndOffline, nil)
 		}
 	case talking:
 		if t, p := c.awayTooLong(k); p != nil {
@@ -94,6 +98,16 @@ func (c *core) awayTooLong(k *call) (time.Time, *person) {
 // silent says whether both devices of an accepted call were cut off, so that nobody can say how it goes.
 func (k *call) silent() bool {
 	return k.phase == talking && !k.from.here() && !k.to.here() && k.from.lost && k.to.lost
+}
+
+// awaited says whether a device that rang was cut off rather than closed, so that it may well come back.
+func (k *call) awaited() bool {
+	for d := range k.rung {
+		if !d.here() && d.lost {
+			return true
+		}
+	}
+	return false
 }
 
 // schedule is called whenever a call's deadline may have changed.

@@ -78,7 +78,7 @@ type Config struct {
 	Run             string        // of this run of the server alone, for devices
 	RingTimeout     time.Duration // 45 s
 	PeerGoneAfter   time.Duration // 20 s: for how long a device of an accepted call may be away
-	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away
+	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away, or a callee who has left
 	Invites         limit.Rate    // of one person to one other; calls that were accepted do not count. DefaultInvites
 	Chat            limit.Rate    // lines of one person. DefaultChat
 	Linger          time.Duration // 5 s: for how long who is cut off, but may resume, is still shown as online

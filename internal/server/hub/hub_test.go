@@ -348,6 +348,53 @@ func TestTheCalleeComesAndGoes(t *testing.T) {
 	}
 }
 
+func TestTheCalleeLeavesWhileItRings(t *testing.T) {
+	w := newWorld(t, "alice", "bob")
+	a, b := w.connect("alice", "a"), w.connect("bob", "b")
+	a.must(signal.CallInvite, "bob", id(1), signal.Invite{})
+	b.must(signal.CallRinging, "", id(1), nil)
+	w.c.disconnect(b, Left)
+	a.quietBut(signal.CodeRinging)
+	w.pass(5*time.Second - time.Millisecond)
+	a.quiet()
+	w.pass(time.Millisecond)
+	a.ended(id(1), signal.EndOffline, "")
+	if r := w.record(id(1)); r.Reason != "offline" || r.EndedBy != "" || !r.Accepted.IsZero() {
+		t.Fatalf("recorded %+v", r)
+	}
+
+	// A page that is loaded anew is another device, and rings on.
+	b = b.back()
+	a.must(signal.CallInvite, "bob", id(2), signal.Invite{})
+	w.c.disconnect(b, Left)
+	w.pass(3 * time.Second)
+	b = w.connect("bob", "anew")
+	take[signal.Invite](b, signal.CodeInvite)
+	w.pass(20 * time.Second)
+	a.quiet()
+
+	// With another device there it rings on as if nothing had happened; who signs out on the last one is gone at once.
+	b2 := w.connect("bob", "b2")
+	w.c.disconnect(b, Left)
+	w.pass(10 * time.Second)
+	a.quiet()
+	w.c.disconnect(b2, SignedOut)
+	a.ended(id(2), signal.EndOffline, "")
+
+	// One that was cut off may come back, whatever the others do.
+	b, b2 = w.connect("bob", "b"), w.connect("bob", "b2")
+	a.must(signal.CallInvite, "bob", id(3), signal.Invite{})
+	w.c.disconnect(b, Lost)
+	w.c.disconnect(b2, SignedOut)
+	w.pass(19 * time.Second)
+	a.quiet()
+	b = b.back()
+	take[signal.Invite](b, signal.CodeInvite)
+	if len(w.c.calls) != 1 {
+		t.Fatal("the call is over")
+	}
+}
+
 func TestInvitesAreLimited(t *testing.T) {
 	w := newWorld(t, "alice", "bob")
 	a, b := w.connect("alice", "a"), w.connect("bob", "b")
