@@ -208,6 +208,40 @@ test('gives up when the session is over', async () => {
     assert.equal(world.sockets.length, 2);
 });
 
+test('a session that was ended elsewhere is not called a server that cannot be reached', async () => {
+    const {world, heard, owner} = await online();
+    owner.signedIn = false;
+    world.socket.shut(1008);
+    await settle();
+    assert.deepEqual(heard, [['refused', 'Your session has ended. Please sign in again.']]);
+    await world.pass(60_000);
+    assert.equal(world.sockets.length, 1);
+    assert.equal(world.timers.length, 0);
+});
+
+test('a socket that the server closes for another reason comes back', async () => {
+    const {world, heard, link} = await online();
+    world.socket.shut(1008);
+    await settle();
+    assert.deepEqual(heard, [['offline', 'The server cannot be reached.']]);
+    await world.pass(250);
+    world.socket.opened();
+    world.socket.reply(connected);
+    await settle();
+    assert.deepEqual(heard.at(-1), ['online', 'Ann']);
+    link.stop();
+});
+
+test('who hurries while it is asked does not come back twice', async () => {
+    const {world, link} = await online();
+    world.socket.shut(1008);
+    link.hurry();
+    await settle();
+    assert.equal(world.sockets.length, 2);
+    assert.equal(world.timers.length, 1); // the time to open
+    link.stop();
+});
+
 test('gives up when the first message is refused', async () => {
     const {world, heard} = start();
     world.socket.opened();

@@ -20,6 +20,9 @@ const quietMs = 10_000;
 const resumeWithinMs = 60_000;
 /** What has come is acknowledged after so long if nothing that is sent has done so. */
 const ackAfterMs = 5000;
+/** With this the server closes the socket of a session that has ended, or of a client that breaks the rules. */
+const signedOutStatus = 1008;
+const sessionEnded = 'Your session has ended. Please sign in again.';
 
 /** A request that did not succeed: code is one of the server's error codes, or 'offline' or 'timeout'. */
 export class RequestError extends Error {
@@ -372,6 +375,15 @@ export class Link {
             this.#endSession();
         else if (opened)
             this.#expiry = this.#world.setTimeout(() => this.#endSession(), resumeWithinMs);
+        if (status === signedOutStatus) { // perhaps on another device: then that is what to say, and not that nobody is there
+            const over = !await this.#owner.stillSignedIn();
+            if (this.#stopped || this.#socket)
+                return; // somebody was in a hurry
+            if (over) {
+                this.#refuse(sessionEnded);
+                return;
+            }
+        }
         const restarts = status === 1001 || status === 1012 || this.#comeBackMs !== null;
         this.#owner.onOffline(restarts ? 'The server restarts.' : 'The server cannot be reached.');
         // Full jitter: anywhere between nothing and the whole step, so that a server that restarts is not stormed.
@@ -383,7 +395,7 @@ export class Link {
             return;
         const retry = this.#retry;
         if (!await this.#owner.stillSignedIn() && retry === this.#retry)
-            this.#refuse('Your session has ended. Please sign in again.');
+            this.#refuse(sessionEnded);
     }
 
     /** @param {string} note */
