@@ -136,7 +136,8 @@ func presence(online bool) (signal.Method, signal.Code) {
 	return signal.UserOffline, signal.CodeUserOffline
 }
 
-// setQuiet keeps calls away from p, or not any more. A call that rings or runs goes on.
+// setQuiet keeps calls away from p, or not any more. A call that rings or runs goes on. That only the end has changed is
+// for p's own devices.
 func (c *core) setQuiet(q Quiet, on bool) {
 	p := c.people[q.UserID]
 	if p == nil {
@@ -145,6 +146,7 @@ func (c *core) setQuiet(q Quiet, on bool) {
 	if on && !q.Until.IsZero() && !q.Until.After(c.now) {
 		on = false
 	}
+	was := p.quietUntil
 	if p.quietUntil = (time.Time{}); on {
 		p.quietUntil = q.Until
 	}
@@ -152,11 +154,13 @@ func (c *core) setQuiet(q Quiet, on bool) {
 		c.tidyDue() // what is far in the future would stay for that long, however often it is changed
 		heap.Push(&c.due, dueEntry{at: p.quietUntil, p: p})
 	}
-	if p.user.DND == on {
+	if p.user.DND == on && p.quietUntil.Equal(was) {
 		return
 	}
-	p.user.DND = on
-	c.mention(p)
+	if p.user.DND != on {
+		p.user.DND = on
+		c.mention(p)
+	}
 	note := push(signal.UserSelf, signal.CodeUserSelf, "", signal.UserChange{User: p.self()})
 	note.FromID = p.user.ID
 	for _, d := range p.devices {

@@ -178,7 +178,19 @@ func TestDoNotDisturb(t *testing.T) {
 	bob.got, tablet.got = nil, nil
 
 	// Longer, and then it ends by itself, not at the time that was said first.
-	w.c.setQuiet(Quiet{UserID: "bob", Until: noon.Add(2 * time.Hour)}, true)
+	ann.got = nil
+	for range 2 {
+		w.c.setQuiet(Quiet{UserID: "bob", Until: noon.Add(2 * time.Hour)}, true)
+	}
+	for _, d := range []*dev{bob, tablet} {
+		if u := d.heard(signal.CodeUserSelf); !u.DND {
+			t.Errorf("%s hears of %+v", d.id, u)
+		}
+		d.quiet() // of what has changed nothing it hears nothing
+	}
+	if len(ann.got) > 0 {
+		t.Errorf("ann hears of it: %+v", ann.got)
+	}
 	w.pass(90 * time.Minute)
 	if u, _ := ann.sees("bob"); !u.DND {
 		t.Fatal("it ended too early")
