@@ -180,12 +180,13 @@ func (p *accountPage) newData() fyne.CanvasObject {
 	p.lines = fynewidget.NewCheck("Also take away what I wrote to others", nil)
 	warning := widget.NewNote(theme.ToneText)
 	warning.Bold = true
-	warning.SetText("You, your calls, your messages and your settings are deleted on the server. This cannot be undone.")
+	warning.SetText("Your name, password, devices and settings are deleted on the server. " +
+		"Calls and messages stay with the people they were with, without your name. This cannot be undone.")
 	keep := widget.NewButton("Keep it", "", widget.Quiet, func() { p.askLeave(false) })
 	gone := widget.NewButton("Delete for ever", "", widget.Red, send)
 	p.leaving = column(12, warning, p.password, p.lines, container.New(leading{}, line(8, keep, gone)), p.outcome(app.StepDelete))
 	p.leaving.Hide()
-	return card("Your data", explained("The server keeps your name, your calls and your messages. Take a copy with you, or take everything away."),
+	return card("Your data", explained("The server keeps your name, your calls and your messages. Save a copy, or delete your account."),
 		container.New(leading{}, line(8, save, leave)), p.outcome(app.StepExport), p.leaving)
 }
 

@@ -37,7 +37,7 @@ test('phases', () => {
 
 test('records', () => {
     const r = {id: '1', direction: 'outgoing', peer: {id: '2', name: 'Bob', kind: 'person', online: true}, video: true, started: '2026-03-04T05:06:07Z', seconds: 0, missed: false};
-    assert.equal(recordWords(r), 'Running');
+    assert.equal(recordWords(r), 'Going on now');
     assert.equal(recordWords({...r, ended: '2026-03-04T05:07:07Z', reason: 'no_answer'}), 'No answer');
     assert.equal(recordWords({...r, ended: '2026-03-04T05:07:07Z', accepted: '2026-03-04T05:06:17Z', seconds: 50.4, reason: 'hangup'}), '50 s');
     assert.equal(recordWords({...r, missed: true}), 'Missed');

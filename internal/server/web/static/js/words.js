@@ -88,7 +88,7 @@ export function recordWords(r) {
     if (r.missed)
         return 'Missed';
     if (!r.ended)
-        return 'Running';
+        return 'Going on now';
     if (r.accepted)
         return duration(r.seconds * 1000);
     switch (r.reason) {

@@ -85,7 +85,7 @@ function dataCard(session) {
     const {account} = session;
     const dialog = deleteDialog(session);
     const part = card(account, 'load', 'Your data',
-        h('p', {class: 'hint'}, 'The server keeps your name, your calls and your messages. Take a copy with you, or take everything away.'),
+        h('p', {class: 'hint'}, 'The server keeps your name, your calls and your messages. Save a copy, or delete your account.'),
         h('div', {class: 'actions start'},
             h('a', {class: 'secondary', href: '/api/export', download: true, testid: 'export'}, icon('save'), 'Save a copy'),
             h('button', {type: 'button', class: 'secondary risky', testid: 'delete-account', onclick: () => dialog.open()}, icon('trash'), 'Delete my account')),

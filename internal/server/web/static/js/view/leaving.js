@@ -16,7 +16,8 @@ export function deleteDialog({account}) {
     const node = h('dialog', {class: 'ask', 'aria-labelledby': 'delete-title', onclose: () => {
         password.value = '';
     }}, h('h2', {id: 'delete-title'}, 'Delete your account?'),
-    h('p', {class: 'lead'}, 'You, your calls, your messages and your settings are deleted on the server. This cannot be undone.'), form);
+    h('p', {class: 'lead'}, 'Your name, password, devices and settings are deleted on the server. ' +
+        'Calls and messages stay with the people they were with, without your name. This cannot be undone.'), form);
 
     /** @param {SubmitEvent} e */
     async function send(e) {
