@@ -49,7 +49,7 @@ type App struct {
 	sess        *session
 	signIn      int // counts sign-ins, so that a late answer to an earlier one is known
 	people      map[string]signal.User
-	unread      map[string]int
+	unread      unread
 	serverRun   string // of the server, as it was heard last
 	pending     []*request
 	quiet       []func() // run once nothing is left to say to the server
@@ -69,7 +69,8 @@ func (a *App) setUp() {
 		a.mail, a.shelf = newMailbox(), newMailbox()
 		a.done = make(chan struct{})
 		a.ctx, a.cancel = context.WithCancel(context.Background())
-		a.subs, a.people, a.unread, a.loaded = map[int64]func(Snapshot){}, map[string]signal.User{}, map[string]int{}, map[string]bool{}
+		a.subs, a.people, a.loaded = map[int64]func(Snapshot){}, map[string]signal.User{}, map[string]bool{}
+		a.unread.clear()
 		a.deviceID = signal.NewID()
 		if a.Logger == nil {
 			a.Logger = slog.New(slog.DiscardHandler)

@@ -41,16 +41,6 @@ func (a *App) Resend(userID string, id int64) {
 	})
 }
 
-// MarkRead says that a person's lines have been seen.
-func (a *App) MarkRead(userID string) {
-	a.post(func() {
-		if a.unread[userID] > 0 {
-			delete(a.unread, userID)
-			a.sortPeople()
-		}
-	})
-}
-
 // LoadChat makes sure that the newest lines of a chat ("": the lobby) are there.
 func (a *App) LoadChat(userID string) {
 	a.post(func() {
@@ -115,15 +105,11 @@ func (a *App) dropLine(userID string, id int64) {
 
 // gotChat takes a line from the server into the chat it belongs to.
 func (a *App) gotChat(m signal.ChatMessage) {
-	with := m.ToID
-	if with != "" && with == a.snap.Self.ID {
-		with = m.FromID
-	}
+	with := a.chatOf(m)
 	known := slices.ContainsFunc(a.lines(with), func(l Line) bool { return l.ID == m.ID })
 	a.addLines(with, []signal.ChatMessage{m})
-	if with != "" && m.FromID == with && !known {
-		a.unread[with]++
-		a.sortPeople()
+	if !known {
+		a.countUnread(m)
 	}
 }
 

@@ -179,3 +179,61 @@ func TestSubscribersCanLeave(t *testing.T) {
 		}
 	})
 }
+
+// What came while nobody was signed in here is the server's to count; what comes meanwhile is counted once.
+func TestUnreadSinceLastTime(t *testing.T) {
+	test(t, func(t *testing.T, r *rig) {
+		ask := func() signal.Envelope {
+			r.server.cut()
+			r.server.online("")
+			asked := r.server.said(signal.MessageUnread)
+			return asked[len(asked)-1]
+		}
+		answer := func(asked signal.Envelope, u signal.Unread) {
+			reply := signal.Envelope{Method: asked.Method, RequestID: asked.RequestID, Data: signal.Encode(u)}
+			r.server.events <- signal.Event{State: signal.StateOnline, Reply: &reply}
+		}
+		check := func(bert, lobby int) {
+			t.Helper()
+			if s := r.now(); s.People[0].Unread != bert || s.LobbyUnread != lobby {
+				t.Errorf("unread %d and %d in the lobby, want %d and %d", s.People[0].Unread, s.LobbyUnread, bert, lobby)
+			}
+		}
+		asked := ask()
+		for id := int64(8); id <= 9; id++ {
+			r.server.push(signal.MessageSendTo, signal.CodeChat, "", line(id, bert.ID, anna.ID, "hi"))
+		}
+		r.server.push(signal.MessageSendToAll, signal.CodeChat, "", line(10, bert.ID, "", "all"))
+		check(2, 1)
+		answer(asked, signal.Unread{Newest: 8, Chats: []signal.UnreadChat{{With: bert.ID, Count: 4, Last: 8}}})
+		check(5, 1) // 8 is among the four
+
+		r.MarkRead(bert.ID)
+		r.MarkRead(bert.ID) // once is enough
+		r.MarkRead("")
+		check(0, 0)
+		var read []signal.Read
+		for _, e := range r.server.said(signal.MessageRead) {
+			v, _ := signal.Decode[signal.Read](e)
+			read = append(read, v)
+		}
+		if len(read) != 2 || read[0] != (signal.Read{With: bert.ID, ID: 9}) || read[1] != (signal.Read{ID: 10}) {
+			t.Errorf("said to be read: %+v", read)
+		}
+
+		// Another device shows some of what is new here.
+		for id := int64(11); id <= 13; id++ {
+			r.server.push(signal.MessageSendTo, signal.CodeChat, "", line(id, bert.ID, anna.ID, "news"))
+		}
+		r.server.push(signal.MessageRead, signal.CodeRead, "", signal.Read{With: bert.ID, ID: 12})
+		check(1, 0)
+		r.server.push(signal.MessageRead, signal.CodeRead, "", signal.Read{With: bert.ID, ID: 13})
+		check(0, 0)
+
+		// An older server refuses, and what this program has counted stays.
+		r.server.push(signal.MessageSendTo, signal.CodeChat, "", line(14, bert.ID, anna.ID, "news"))
+		r.server.replies[signal.MessageUnread] = func(signal.Envelope) any { return &signal.Error{Code: signal.ErrUnknownMethod} }
+		ask()
+		check(1, 0)
+	})
+}

@@ -181,7 +181,7 @@ func (a *App) dropSession() {
 	a.sess, a.serverRun = nil, ""
 	a.fail(func(*request) bool { return true }, signal.ErrClosed)
 	clear(a.people)
-	clear(a.unread)
+	a.unread.clear()
 	clear(a.loaded)
 	a.snap = Snapshot{
 		Server: a.snap.Server, Notices: a.snap.Notices, Settings: a.snap.Settings, Devices: a.snap.Devices, Call: a.snap.Call,
@@ -228,6 +228,7 @@ func (a *App) gotOnline(c signal.Connected) {
 		a.sendMedia()
 	}
 	a.loadSelf()
+	a.refreshUnread()
 	a.refreshChats()
 	a.loadCalls(false)
 }
@@ -295,6 +296,8 @@ func (a *App) gotPush(e signal.Envelope) {
 		decoded(a, e, func(c signal.UserChange) { a.gotSelf(c.User) })
 	case signal.CodeChat:
 		decoded(a, e, a.gotChat)
+	case signal.CodeRead:
+		decoded(a, e, a.gotRead)
 	default:
 		a.gotCallPush(e)
 	}
@@ -332,7 +335,7 @@ func (a *App) sortPeople() {
 	list := make([]Person, 0, len(a.people))
 	for id, u := range a.people {
 		if id != a.snap.Self.ID {
-			list = append(list, Person{User: u, Unread: a.unread[id], Blocked: a.blocks(id)})
+			list = append(list, Person{User: u, Unread: a.unread.count[id], Blocked: a.blocks(id)})
 		}
 	}
 	slices.SortFunc(list, func(x, y Person) int {
@@ -350,6 +353,6 @@ func (a *App) sortPeople() {
 		}
 		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.ID, y.ID))
 	})
-	a.snap.People = list
+	a.snap.People, a.snap.LobbyUnread = list, a.unread.count[""]
 	a.changed()
 }

@@ -43,8 +43,9 @@ type Snapshot struct {
 	People []Person // sorted: online first, then by name, the blocked last; without Self
 	Call   Call     // Call.Phase is call.Idle when there is none
 
-	Lobby []Line            // oldest first
-	Chats map[string][]Line // by user id
+	Lobby       []Line            // oldest first
+	LobbyUnread int               // lines of it not yet seen
+	Chats       map[string][]Line // by user id
 
 	Calls       []signal.CallRecord // newest first
 	CallsMore   bool

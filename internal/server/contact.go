@@ -132,6 +132,11 @@ func (r records) SaveMessage(m signal.ChatMessage, blocked bool, done func(signa
 	})
 }
 
+// SaveRead implements hub.Journal.
+func (r records) SaveRead(userID string, in signal.Read) {
+	r.Journal.SaveRead(store.Read{UserID: userID, With: in.With, UpTo: in.ID})
+}
+
 // hostOf is the name or address in a Host header, without its port; empty when there is none that could be dialled.
 func hostOf(header string) string {
 	host, _, err := net.SplitHostPort(header)

@@ -357,7 +357,9 @@ func TestExportHasEverything(t *testing.T) {
 	}
 	a.must(signal.MessageSendToAll, "", "", signal.Text{Text: "to the lobby"})
 	b.must(signal.MessageSendTo, anna.user.ID, "", signal.Text{Text: `with "quotes" & <tags>`})
-	b.must(signal.MessageSendToAll, "", "", signal.Text{Text: "bob's own"})
+	own := decode[signal.ChatMessage](t, b.must(signal.MessageSendToAll, "", "", signal.Text{Text: "bob's own"}))
+	a.must(signal.MessageRead, "", "", signal.Read{ID: own.ID})
+	a.unread() // waits for the disk
 	res := anna.do(200, "GET", "/api/export", nil)
 	if d := res.header.Get("Content-Disposition"); !strings.HasPrefix(d, `attachment; filename="visavis-`) {
 		t.Errorf("Content-Disposition %q", d)
@@ -372,6 +374,9 @@ func TestExportHasEverything(t *testing.T) {
 	}
 	if x.Format != export.Format || x.Account.Name != "anna" || len(x.Sessions) != 1 || len(x.Blocks) != 1 || x.Blocks[0].Name != "carol" {
 		t.Errorf("the head is %+v", x.Head)
+	}
+	if len(x.Read) != 1 || x.Read[0] != (export.Read{UpTo: own.ID}) {
+		t.Errorf("read is %+v", x.Read)
 	}
 	if len(x.Calls) != 2 || x.Calls[0].ID != next || x.Calls[1].Reason != "hangup" || x.Calls[1].With.Name != "bob" {
 		t.Errorf("the calls are %+v", x.Calls)

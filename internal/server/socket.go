@@ -2,12 +2,8 @@ package server
 
 import (
 	"bufio"
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +12,6 @@ import (
 	"visavis.example/internal/server/accounts"
 	"visavis.example/internal/server/hub"
 	"visavis.example/internal/server/limit"
-	"visavis.example/internal/server/store"
 	"visavis.example/internal/signal"
 )
 
@@ -30,8 +25,6 @@ const (
 const (
 	farewellWait = 2 * time.Second // for the other side of a close
 	badStrikes   = 20              // what a malformed message counts
-	historyWait  = 5 * time.Second
-	maxHistory   = 56 << 10 // bytes of one reply to Message/History
 )
 
 // socket is one WebSocket. Its reader checks and limits; what a message means is the hub's business.
@@ -227,7 +220,7 @@ func (k *socket) got(b []byte) {
 		// From here to the hub nothing must overtake: the next socket of the same session may be at it already.
 		t.order.Lock()
 		fresh := t.take(k, e)
-		if !fresh || e.Method == signal.MessageHistory { // which may take long
+		if !fresh || looksUp(e) {
 			t.order.Unlock()
 		} else {
 			defer t.order.Unlock()
@@ -250,8 +243,8 @@ func (k *socket) got(b []byte) {
 		k.refuse(e, signal.ErrNotConnected, "User/Connect must come first.")
 	case e.Method == signal.UserConnect:
 		k.refuse(e, signal.ErrBadRequest, "User/Connect has been said on this socket.")
-	case e.Method == signal.MessageHistory:
-		k.history(e)
+	case looksUp(e):
+		k.lookUp(e)
 	case k.stream != nil:
 		k.server.hub.Request(k.stream, e)
 	default:
@@ -307,54 +300,4 @@ func (k *socket) hello(e signal.Envelope) {
 		k.server.hub.Connect(k, h)
 	}
 	k.known.Store(true)
-}
-
-// history is answered from the socket's own goroutine: reading old lines holds up nobody else.
-func (k *socket) history(e signal.Envelope) {
-	m, err := k.server.history(k.session.User.ID, e)
-	switch {
-	case err != nil && !errors.Is(err, signal.ErrMalformed):
-		k.server.Logger.Error("history not read", "error", err)
-		fallthrough
-	case err != nil:
-		k.say(hub.Refuse(e, err))
-	case e.RequestID != "":
-		k.say(hub.Reply(e, m))
-	}
-}
-
-// history gives as many of the lines asked for as fit into a message, the newest of them. No lines: there are no more.
-func (s *Server) history(userID string, e signal.Envelope) (signal.Messages, error) {
-	out := signal.Messages{Messages: []signal.ChatMessage{}}
-	h, err := signal.Decode[signal.History](e)
-	if err != nil {
-		return out, err
-	}
-	if h.Limit == 0 {
-		h.Limit = 50
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), historyWait)
-	defer cancel()
-	lines, err := s.store.History(ctx, userID, h.With, h.Before, h.Limit)
-	if err != nil {
-		return out, err
-	}
-	size := 0
-	for _, l := range slices.Backward(lines) {
-		m := chatMessage(l)
-		b, err := json.Marshal(m)
-		if err != nil {
-			return out, fmt.Errorf("chat line %d: %w", l.ID, err)
-		}
-		if size += len(b) + 1; size > maxHistory {
-			break
-		}
-		out.Messages = append(out.Messages, m)
-	}
-	slices.Reverse(out.Messages)
-	return out, nil
-}
-
-func chatMessage(l store.Message) signal.ChatMessage {
-	return signal.ChatMessage{ID: l.ID, FromID: l.From, FromName: l.FromName, ToID: l.To, Text: l.Text, Sent: l.Sent}
 }

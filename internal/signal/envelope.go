@@ -36,6 +36,8 @@ const (
 	MessageSendToAll Method = "Message/SendToAll" // request; push CodeChat to everyone
 	MessageSendTo    Method = "Message/SendTo"    // request; push CodeChat to both people's devices
 	MessageHistory   Method = "Message/History"   // request
+	MessageUnread    Method = "Message/Unread"    // request
+	MessageRead      Method = "Message/Read"      // request; push CodeRead to the person's other devices
 	CallInvite       Method = "Call/Invite"       // request; push CodeInvite
 	CallRinging      Method = "Call/Ringing"      // request; push CodeRinging
 	CallAccept       Method = "Call/Accept"       // request; push CodeAccepted
@@ -68,6 +70,7 @@ const (
 	CodeAnswer      Code = 10011
 	CodeUserSelf    Code = 10012
 	CodeUserChanges Code = 10013
+	CodeRead        Code = 10014
 	CodeInvite      Code = 10100
 	CodeRinging     Code = 10101
 	CodeAccepted    Code = 10102

@@ -162,6 +162,34 @@ type Messages struct {
 	Messages []ChatMessage `json:"messages"`
 }
 
+// Unread is the reply of Message/Unread: the chats in which there is something new for this person, those with the newest
+// lines first.
+type Unread struct {
+	Newest int64        `json:"newest"` // the last line that was looked at; what comes with a greater ID is not counted
+	Chats  []UnreadChat `json:"chats"`
+}
+
+// UnreadChat is one of them.
+type UnreadChat struct {
+	With  string `json:"with,omitempty"` // a user id; empty: the lobby
+	Count int    `json:"count"`
+	Last  int64  `json:"last"` // the newest line that was not seen
+}
+
+// Read is the request of Message/Read, and the push CodeRead: this person has seen a chat up to the line ID.
+type Read struct {
+	With string `json:"with,omitempty"` // a user id; empty: the lobby
+	ID   int64  `json:"id"`
+}
+
+// Check implements the rules of Decode.
+func (r Read) Check() error {
+	if r.ID < 1 || len(r.With) > 64 {
+		return errors.New("id is that of a line")
+	}
+	return nil
+}
+
 // ICEServer is one entry of RTCConfiguration.iceServers.
 type ICEServer struct {
 	URLs       []string `json:"urls"`

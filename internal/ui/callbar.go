@@ -84,6 +84,9 @@ func either(on bool, yes, no string) string {
 }
 
 func unread(s app.Snapshot, id string) int {
+	if id == lobby {
+		return s.LobbyUnread
+	}
 	for _, p := range s.People {
 		if p.ID == id {
 			return p.Unread

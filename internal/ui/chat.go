@@ -153,15 +153,18 @@ func (v *chatView) show(s app.Snapshot) {
 
 // read tells that what came has been seen.
 func (v *chatView) read(s app.Snapshot) {
-	n := unread(s, v.id)
-	if v.id == lobby || !v.inSight() {
+	if !v.seen() {
 		return
 	}
+	n := unread(s, v.id)
 	if n > 0 && n != v.told {
 		v.w.cmd.MarkRead(v.id)
 	}
 	v.told = n
 }
+
+// seen says whether the chat is before the person's eyes.
+func (v *chatView) seen() bool { return v.chosen && !v.w.away && v.inSight() }
 
 func sameLines(a, b []app.Line) bool {
 	if len(a) != len(b) {

@@ -76,7 +76,7 @@ func (w *window) announce(was, s app.Snapshot) {
 		w.app.SendNotification(fyne.NewNotification(nameOf(s.Call.Peer), kind))
 	}
 	for _, p := range s.People {
-		if p.Unread == 0 || p.Unread <= unread(was, p.ID) || was.Link == app.SignedOut {
+		if p.Unread <= unread(was, p.ID) || was.Link == app.SignedOut || w.reads(p.ID) {
 			continue
 		}
 		if lines := s.Chats[p.ID]; len(lines) > 0 && !lines[len(lines)-1].Mine {

@@ -195,18 +195,38 @@ func TestChatRefusesWhatTheServerWould(t *testing.T) {
 
 func TestLobbyUnread(t *testing.T) {
 	w, f := open(t, 1100, 700, signedIn())
-	if n := w.main.side.lobbyUnread(); n != 0 {
-		t.Error("what was there at the start counts:", n)
-	}
 	f.set(func(s *app.Snapshot) {
 		s.Lobby = append(slices.Clone(s.Lobby), said(4, "bob", "Bob", "", "news", 0))
+		s.LobbyUnread = 1
 	})
 	if n := w.main.side.people.Row(0).(*personRow).badge.Count(); n != 1 {
 		t.Error("unread:", n)
 	}
+	asked(t, f)
 	w.main.openChat(lobby)
+	asked(t, f, "load chat ", "read ")
+	f.set(func(s *app.Snapshot) { s.LobbyUnread = 0 })
 	if n := w.main.side.people.Row(0).(*personRow).badge.Count(); n != 0 {
 		t.Error("unread after reading:", n)
+	}
+}
+
+// What comes while another program has the keyboard is not read, though the chat is on the screen.
+func TestNothingIsReadWhileAway(t *testing.T) {
+	w, f := open(t, 1100, 700, signedIn())
+	w.main.openChat("bob")
+	asked(t, f, "load chat bob", "read bob")
+	f.set(func(s *app.Snapshot) { s.People[0].Unread = 0 })
+	w.setAway(true)
+	f.set(func(s *app.Snapshot) { s.People[0].Unread = 1 })
+	asked(t, f)
+	if w.reads("bob") {
+		t.Error("it counts as seen")
+	}
+	w.setAway(false)
+	asked(t, f, "read bob")
+	if !w.reads("bob") || w.reads(lobby) {
+		t.Error("it does not count as seen")
 	}
 }
 

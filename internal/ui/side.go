@@ -56,8 +56,6 @@ type sideBar struct {
 	found     []app.Person // the lobby is row 0, these follow
 	lobbyHit  bool
 	foundCall []signal.CallRecord
-	lobbySeen int64 // newest line of the lobby that was in sight
-	lobbyInit bool
 	callsSeen string // newest call when the list was last in sight
 }
 
@@ -99,7 +97,7 @@ func (b *sideBar) newPeople() *widget.Virtual {
 	v.Update = func(i int, row fyne.CanvasObject) {
 		r := row.(*personRow)
 		if i < b.lobbyRows() {
-			r.setLobby(b.s.Lobby, b.lobbyUnread(), b.chosen == choice{chooseChat, lobby})
+			r.setLobby(b.s.Lobby, b.s.LobbyUnread, b.chosen == choice{chooseChat, lobby})
 			return
 		}
 		p := b.found[i-b.lobbyRows()]
@@ -170,7 +168,7 @@ func (b *sideBar) choose(c choice) {
 
 // forget drops what is remembered of whoever was signed in.
 func (b *sideBar) forget() {
-	b.s, b.lobbyInit, b.lobbySeen, b.callsSeen = app.Snapshot{}, false, 0, ""
+	b.s, b.callsSeen = app.Snapshot{}, ""
 	b.search.SetText("")
 	b.tabs.Select(tabPeople)
 	b.refill()
@@ -229,7 +227,7 @@ func (b *sideBar) refill() {
 
 // counts sets the numbers at the tabs.
 func (b *sideBar) counts() {
-	n := b.lobbyUnread()
+	n := b.s.LobbyUnread
 	for _, p := range b.s.People {
 		n += p.Unread
 	}
@@ -251,26 +249,6 @@ func (b *sideBar) counts() {
 		missed = 0
 	}
 	b.tabs.SetCount(tabCalls, missed)
-}
-
-// lobbyUnread counts what others said in the lobby since it was last in sight.
-func (b *sideBar) lobbyUnread() int {
-	lines := b.s.Lobby
-	if len(lines) == 0 {
-		return 0
-	}
-	newest := lines[len(lines)-1].ID
-	if !b.lobbyInit || b.chosen == (choice{chooseChat, lobby}) {
-		b.lobbyInit, b.lobbySeen = true, max(newest, b.lobbySeen)
-		return 0
-	}
-	n := 0
-	for _, l := range lines {
-		if l.ID > b.lobbySeen && !l.Mine {
-			n++
-		}
-	}
-	return n
 }
 
 func presence(u signal.User) widget.Presence {

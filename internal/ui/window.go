@@ -41,6 +41,7 @@ type window struct {
 	notify   bool
 	saver    bool // there is a screen saver that can be told to wait
 	awake    bool // and it has been
+	away     bool // another program has the keyboard: nobody reads here
 
 	signIn *signInPage
 	main   *mainPage
@@ -237,6 +238,8 @@ func (w *window) silence() {
 func (w *window) run() {
 	w.stopClock, w.clockEnded = make(chan struct{}), make(chan struct{})
 	go w.clock()
+	w.app.Lifecycle().SetOnEnteredForeground(func() { w.setAway(false) })
+	w.app.Lifecycle().SetOnExitedForeground(func() { w.setAway(true) })
 	w.app.Lifecycle().SetOnStarted(func() {
 		w.app.Settings().SetTheme(w.look) // what was drawn before the loop began has not heard of it
 		w.startDesktop()
@@ -270,6 +273,24 @@ func (w *window) clock() {
 			}
 		}
 	}
+}
+
+// setAway follows the keyboard: what comes while another program has it is unread until somebody is back.
+func (w *window) setAway(away bool) {
+	if w.away = away; !away {
+		w.main.chat.view.read(w.snap)
+		w.call.drawer.chat.read(w.snap)
+	}
+}
+
+// reads says whether a chat is before the person's eyes.
+func (w *window) reads(id string) bool {
+	for _, v := range []*chatView{w.main.chat.view, w.call.drawer.chat} {
+		if v.id == id && v.seen() {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *window) tick() {

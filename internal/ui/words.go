@@ -25,6 +25,8 @@ func lasted(d time.Duration) string {
 	switch {
 	case s >= 3600:
 		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+	case s >= 60 && s%60 == 0:
+		return fmt.Sprintf("%d min", s/60)
 	case s >= 60:
 		return fmt.Sprintf("%d min %d s", s/60, s%60)
 	}
@@ -130,7 +132,7 @@ func recordWords(r signal.CallRecord) string {
 	case r.Missed:
 		return "Missed " + kind
 	case r.Accepted != nil && r.Ended == nil:
-		return "On the phone now"
+		return "Going on now"
 	case r.Accepted != nil:
 		return title(kind) + ", " + lasted(time.Duration(r.Seconds*float64(time.Second)))
 	}

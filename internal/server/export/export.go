@@ -28,6 +28,7 @@ type Head struct {
 	Sessions []Session `json:"sessions"`
 	Blocks   []Person  `json:"blocks"`
 	Invites  []Invite  `json:"invites"`
+	Read     []Read    `json:"read"`
 }
 
 // Account is the person's own row.
@@ -59,6 +60,12 @@ type Invite struct {
 	Expires time.Time `json:"expires"`
 	Uses    int       `json:"uses"`
 	UsedBy  []string  `json:"usedBy"`
+}
+
+// Read is how far a chat has been read.
+type Read struct {
+	With string `json:"with,omitempty"` // user id; empty: the lobby
+	UpTo int64  `json:"upTo"`           // id of a message
 }
 
 // Call is one call, newest first.
@@ -159,7 +166,7 @@ func (x *writer) list(name string, next func() ([]any, error)) error {
 func (x *writer) head(now time.Time) (Head, error) {
 	u := x.user
 	h := Head{
-		Format: Format, Exported: now.UTC().Truncate(time.Second), Sessions: []Session{}, Blocks: []Person{}, Invites: []Invite{},
+		Format: Format, Exported: now.UTC().Truncate(time.Second), Sessions: []Session{}, Blocks: []Person{}, Invites: []Invite{}, Read: []Read{},
 		Account: Account{ID: u.ID, Name: u.Name, Created: u.Created, Disabled: u.Disabled, DND: u.DND, DNDUntil: when(u.DNDUntil)},
 	}
 	sessions, err := x.store.Sessions(x.ctx, u.ID)
@@ -175,6 +182,13 @@ func (x *writer) head(now time.Time) (Head, error) {
 	}
 	for _, b := range blocks {
 		h.Blocks = append(h.Blocks, Person{b.ID, b.Name})
+	}
+	reads, err := x.store.Reads(x.ctx, u.ID)
+	if err != nil {
+		return h, err
+	}
+	for _, r := range reads {
+		h.Read = append(h.Read, Read{r.With, r.UpTo})
 	}
 	invites, err := x.store.Invites(x.ctx, u.ID)
 	for _, v := range invites {

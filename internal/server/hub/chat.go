@@ -70,6 +70,28 @@ func (c *core) chatSaved(conn Conn, from *person, e signal.Envelope, m signal.Ch
 	}
 }
 
+// read keeps how far a person has read a chat, and tells their other devices. Whose lines they are is told nothing.
+func (c *core) read(d *device, e signal.Envelope) error {
+	r, err := signal.Decode[signal.Read](e)
+	if err != nil {
+		return err
+	}
+	if r.With != "" && c.people[r.With] == nil {
+		return problem(signal.ErrNotFound, "There is nobody with this id.")
+	}
+	p := d.person
+	c.journal.SaveRead(p.user.ID, r)
+	answer(d.conn, Reply(e, nil))
+	note := push(signal.MessageRead, signal.CodeRead, "", r)
+	note.FromID = p.user.ID
+	for _, o := range p.devices {
+		if o.conn != nil && o != d {
+			o.conn.Send(note)
+		}
+	}
+	return nil
+}
+
 // echo answers a line to the Echo contact with the same line.
 func (c *core) echo(echo, to *person, m signal.ChatMessage) {
 	back := signal.ChatMessage{FromID: echo.user.ID, FromName: echo.user.Name, ToID: to.user.ID, Text: m.Text, Sent: c.now.UTC().Truncate(time.Millisecond)}

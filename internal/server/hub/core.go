@@ -237,6 +237,8 @@ func (c *core) request(conn Conn, e signal.Envelope) {
 		err = c.report(d, e)
 	case signal.MessageSendToAll, signal.MessageSendTo:
 		err = c.chat(d, e)
+	case signal.MessageRead:
+		err = c.read(d, e)
 	default:
 		err = problem(signal.ErrUnknownMethod, "This server does not know the method.")
 	}

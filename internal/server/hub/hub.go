@@ -39,6 +39,8 @@ type Journal interface {
 	// SaveMessage calls done with the line's id once it is on disk; never from within SaveMessage's own stack. A blocked line
 	// is for its writer's eyes only.
 	SaveMessage(m signal.ChatMessage, blocked bool, done func(signal.ChatMessage, error))
+	// SaveRead keeps up to which line a person has read a chat.
+	SaveRead(userID string, r signal.Read)
 }
 
 // Relay is what the hub tells the TURN server. Its methods must not block for long.

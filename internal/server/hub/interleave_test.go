@@ -245,7 +245,8 @@ type slowDisk struct {
 	wg sync.WaitGroup
 }
 
-func (s *slowDisk) SaveCall(Record) {}
+func (s *slowDisk) SaveCall(Record)              {}
+func (s *slowDisk) SaveRead(string, signal.Read) {}
 
 func (s *slowDisk) SaveMessage(m signal.ChatMessage, _ bool, done func(signal.ChatMessage, error)) {
 	s.wg.Go(func() {

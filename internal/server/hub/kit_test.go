@@ -24,6 +24,7 @@ type world struct {
 	c       *core
 	saved   []Record
 	lines   []signal.ChatMessage
+	reads   []string
 	full    bool   // the disk
 	blocked []bool // of each line
 	peers   []string
@@ -56,6 +57,10 @@ func (w *world) SaveMessage(m signal.ChatMessage, blocked bool, done func(signal
 	m.ID = int64(len(w.lines) + 1)
 	w.lines, w.blocked = append(w.lines, m), append(w.blocked, blocked)
 	done(m, nil)
+}
+
+func (w *world) SaveRead(user string, r signal.Read) {
+	w.reads = append(w.reads, fmt.Sprint(user, " ", r.With, " ", r.ID))
 }
 
 func (w *world) ICEServers(host, user, device, call string) []signal.ICEServer {

@@ -39,13 +39,16 @@ type batch struct {
 	chat  []pending
 	order []callKey        // calls, oldest first
 	calls map[callKey]Call // the newest state of each
-	syncs []chan struct{}  // closed when the batch has been tried
+	reads map[readKey]int64
+	syncs []chan struct{} // closed when the batch has been tried
 }
 
 type callKey struct {
 	id      string
 	started int64
 }
+
+type readKey struct{ user, with string }
 
 type pending struct {
 	m    Message
@@ -64,6 +67,13 @@ func (b *batch) add(c Call, newer bool) {
 		b.order = append(b.order, k)
 	}
 	b.calls[k] = c
+}
+
+func (b *batch) addRead(k readKey, upTo int64) {
+	if b.reads == nil {
+		b.reads = make(map[readKey]int64)
+	}
+	b.reads[k] = max(b.reads[k], upTo)
 }
 
 // Start begins writing.
@@ -100,6 +110,14 @@ func (j *Journal) SaveMessage(m Message, done func(Message, error)) {
 		return
 	}
 	j.next.chat = append(j.next.chat, pending{m: m, done: done})
+	j.poke()
+}
+
+// SaveRead queues how far a person has read a chat. It never blocks; of many for one chat the farthest is written.
+func (j *Journal) SaveRead(r Read) {
+	j.mu.Lock()
+	j.next.addRead(readKey{r.UserID, r.With}, r.UpTo)
+	j.mu.Unlock()
 	j.poke()
 }
 
@@ -163,7 +181,7 @@ func (j *Journal) run() {
 			}
 		}
 		var err error
-		if len(b.order)+len(b.chat)+len(running) > 0 || failed {
+		if len(b.order)+len(b.chat)+len(b.reads)+len(running) > 0 || failed {
 			err = j.write(b)
 		}
 		j.settle(b, err)
@@ -211,13 +229,18 @@ func (j *Journal) write(b batch) error {
 			return p.err
 		}
 	}
+	for k, upTo := range b.reads {
+		if err := putRead(ctx, tx, Read{k.user, k.with, upTo}); err != nil && !isConstraint(err) { // who has left meanwhile
+			return err
+		}
+	}
 	if err := putAlive(ctx, tx, time.Now()); err != nil {
 		return err
 	}
 	return explain("write", tx.Commit())
 }
 
-// settle tells the senders, and keeps the calls of a batch that failed.
+// settle tells the senders, and keeps the calls, and what was read, of a batch that failed.
 func (j *Journal) settle(b batch, err error) {
 	for _, p := range b.chat {
 		p.done(p.m, cmp.Or(err, p.err))
@@ -225,7 +248,10 @@ func (j *Journal) settle(b batch, err error) {
 	if err != nil {
 		j.mu.Lock()
 		later := j.next
-		j.next = batch{chat: later.chat, syncs: later.syncs}
+		j.next = batch{chat: later.chat, syncs: later.syncs, reads: later.reads}
+		for k, upTo := range b.reads {
+			j.next.addRead(k, upTo)
+		}
 		for _, k := range b.order {
 			j.next.add(b.calls[k], false)
 		}

@@ -34,6 +34,7 @@ func deleteUser(ctx context.Context, tx *sql.Tx, id string, lines bool) error {
 		`DELETE FROM blocks WHERE owner = ?1 OR other = ?1`,
 		`DELETE FROM invites WHERE owner = ?1`,
 		`DELETE FROM invited WHERE user_id = ?1`,
+		`DELETE FROM reads WHERE user_id = ?1 OR other = ?1`,
 		// From here on the person counts as one who has left.
 		`UPDATE users SET name = '` + deletedName + `', name_key = 'deleted ' || id, look = '', kind = 'deleted', password = '',
 			created_ms = 0, disabled = 0, dnd = 0, dnd_until_ms = 0 WHERE id = ?1`,

@@ -54,6 +54,9 @@ func TestFirstVersionIsBroughtUpToDate(t *testing.T) {
 			t.Errorf("Bob reads %+v, %v", lines, err)
 		}
 	}
+	if all := unreadOf(t, s, "b"); len(all) != 0 {
+		t.Errorf("what is old is news to Bob: %+v", all)
+	}
 	if err := s.Block(ctx, Block{"a", "b"}, noon, 10); err != nil {
 		t.Error(err)
 	}

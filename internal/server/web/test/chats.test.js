@@ -43,9 +43,60 @@ test('the same line twice is one line', () => {
 });
 
 test('what is before the eyes is not unread', () => {
-    const {chats} = make({seen: id => id === 'bob'});
+    const {chats, asked} = make({seen: id => id === 'bob', answer: () => ({})});
     chats.got(line(1, 'bob', 'hi', 'ann'));
+    chats.got(line(2, 'ann', 'hi yourself', 'bob'));
     assert.equal(chats.chat('bob').unread, 0);
+    assert.deepEqual(asked, [['Message/Read', {data: {with: 'bob', id: 1}}]]);
+});
+
+test('what is read is said once', async () => {
+    const {chats, asked} = make({answer: () => {
+        throw new Error('The server cannot be reached.');
+    }});
+    chats.got(line(1, 'bob', 'to all'));
+    chats.got(line(2, 'bob', 'to all'));
+    chats.read('');
+    chats.read('');
+    await new Promise(setImmediate);
+    assert.deepEqual(asked, [['Message/Read', {data: {with: undefined, id: 2}}]]);
+});
+
+test('what came while nobody was signed in here is counted by the server', async () => {
+    let answer;
+    const {chats, asked} = make({answer: () => new Promise((resolve, reject) => {
+        answer = {resolve, reject};
+    })});
+    chats.got(line(3, 'bob', 'before the cut', 'ann'));
+    chats.online();
+    assert.deepEqual(asked, [['Message/Unread', undefined]]);
+    chats.got(line(4, 'bob', 'counted', 'ann'));
+    chats.got(line(5, 'bob', 'too late to be counted', 'ann'));
+    answer.resolve({newest: 4, chats: [{with: 'bob', count: 3, last: 4}, {with: null, count: 7, last: 2}]});
+    await new Promise(setImmediate);
+    assert.deepEqual([chats.chat('bob').unread, chats.chat('').unread], [4, 7]);
+    chats.read('bob');
+    assert.deepEqual(asked.at(-1), ['Message/Read', {data: {with: 'bob', id: 5}}]);
+
+    chats.got(line(6, 'bob', 'news', 'ann'));
+    chats.online();
+    answer.reject(new Error('unknown_method'));
+    await new Promise(setImmediate);
+    assert.deepEqual([chats.chat('bob').unread, chats.chat('').unread], [1, 7]);
+});
+
+test('what another device has shown is read here too', () => {
+    const {chats} = make({});
+    for (const id of [1, 2, 3])
+        chats.got(line(id, 'bob', 'hi', 'ann'));
+    chats.got(line(4, 'ann', 'from that device', 'bob'));
+    chats.gotRead({with: 'bob', id: 2});
+    assert.equal(chats.chat('bob').unread, 1);
+    chats.gotRead({with: 'bob', id: 4});
+    assert.equal(chats.chat('bob').unread, 0);
+    chats.got(line(5, 'bob', 'to all'));
+    chats.gotRead({id: 5});
+    assert.equal(chats.chat('').unread, 0);
 });
 
 test('a line is shown at once and acknowledged later', async () => {

@@ -5,6 +5,7 @@
 import {method} from './protocol.js';
 
 /** @typedef {import('./protocol.js').ChatMessage} ChatMessage */
+/** @typedef {import('./protocol.js').Read} Read */
 
 /**
  * @typedef {object} Line
@@ -23,6 +24,8 @@ import {method} from './protocol.js';
  * @property {string} id      the other person's user id; empty: the lobby
  * @property {Line[]} lines   oldest first
  * @property {number} unread
+ * @property {number} newest  id of the newest unread line
+ * @property {string} draft   what was typed and not sent
  * @property {boolean} loaded the newest lines are here
  * @property {boolean} loading
  * @property {boolean} more   older lines may exist
@@ -41,6 +44,7 @@ const page = 50;
 export class Chats {
     /** @type {Map<string, Chat>} */ #chats = new Map();
     #lastKey = 0;
+    /** What has come while the server is asked what is unread; null: it is not asked. @type {ChatMessage[]|null} */ #arrived = null;
     /** @type {World} */ #world;
 
     /** @param {World} world */
@@ -55,7 +59,7 @@ export class Chats {
     chat(id) {
         let chat = this.#chats.get(id);
         if (!chat)
-            this.#chats.set(id, chat = {id, lines: [], unread: 0, loaded: false, loading: false, more: false});
+            this.#chats.set(id, chat = {id, lines: [], unread: 0, newest: 0, draft: '', loaded: false, loading: false, more: false});
         return chat;
     }
 
@@ -64,12 +68,41 @@ export class Chats {
      * @param {ChatMessage} m
      */
     got(m) {
+        const chat = this.#chatOf(m);
+        if (!this.#add(chat, [m]) || m.fromId === this.#world.self().id)
+            return;
+        this.#arrived?.push(m);
+        count(chat, m.id);
+        if (this.#world.seen(chat.id))
+            this.read(chat.id);
+    }
+
+    /**
+     * The person has a chat before the eyes, here; the server tells the person's other devices.
+     * @param {string} id
+     */
+    read(id) {
+        const chat = this.chat(id);
+        if (chat.unread === 0)
+            return;
+        chat.unread = 0;
+        const data = {with: id || undefined, id: chat.newest};
+        this.#world.link.request(method.read, {data}).catch(() => {}); // it is marked again at the next visit, no more
+    }
+
+    /**
+     * The person has read a chat on another device.
+     * @param {Read} read
+     */
+    gotRead({with: id, id: upTo}) {
+        const chat = this.chat(id ?? '');
         const self = this.#world.self().id;
-        const with_ = m.toId ? m.fromId === self ? m.toId : m.fromId : '';
-        const chat = this.chat(with_);
-        const news = this.#add(chat, [m]);
-        if (news && m.fromId !== self && !this.#world.seen(with_))
-            chat.unread++;
+        chat.unread = Math.min(chat.unread, chat.lines.filter(l => l.id > upTo && l.fromId !== self).length);
+    }
+
+    /** @param {ChatMessage} m */
+    #chatOf(m) {
+        return this.chat(m.toId ? m.fromId === this.#world.self().id ? m.toId : m.fromId : '');
     }
 
     /**
@@ -92,6 +125,30 @@ export class Chats {
             if (chat.loaded)
                 this.load(chat.id, false);
         }
+        this.#askUnread();
+    }
+
+    /** What came while nobody was signed in here is the server's to count. */
+    async #askUnread() {
+        /** @type {ChatMessage[]} */
+        const arrived = this.#arrived = [];
+        try {
+            const {newest, chats} = /** @type {import('./protocol.js').Unread} */ ((await this.#world.link.request(method.unread)).data);
+            for (const chat of this.#chats.values())
+                chat.unread = 0;
+            for (const {with: id, count: unread, last} of chats ?? []) {
+                const chat = this.chat(id ?? '');
+                chat.unread = unread;
+                chat.newest = Math.max(chat.newest, last);
+            }
+            for (const m of arrived.filter(m => m.id > newest)) // which the server had not counted yet
+                count(this.#chatOf(m), m.id);
+        } catch {
+            // An older server does not know; what this page has counted stays.
+        }
+        if (this.#arrived === arrived)
+            this.#arrived = null;
+        this.#world.changed();
     }
 
     /**
@@ -184,6 +241,15 @@ export class Chats {
             sort(chat);
         return fresh.length > 0;
     }
+}
+
+/**
+ * @param {Chat} chat
+ * @param {number} id of a line that is unread
+ */
+function count(chat, id) {
+    chat.unread++;
+    chat.newest = Math.max(chat.newest, id);
 }
 
 /**

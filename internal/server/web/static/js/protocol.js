@@ -21,6 +21,8 @@ export const method = Object.freeze(/** @type {const} */ ({
     sendToAll: 'Message/SendToAll',
     sendTo: 'Message/SendTo',
     history: 'Message/History',
+    unread: 'Message/Unread',
+    read: 'Message/Read',
     invite: 'Call/Invite',
     ringing: 'Call/Ringing',
     accept: 'Call/Accept',
@@ -49,6 +51,7 @@ export const code = Object.freeze(/** @type {const} */ ({
     answer: 10011,
     userSelf: 10012,
     userChanges: 10013,
+    read: 10014,
     invite: 10100,
     ringing: 10101,
     accepted: 10102,
@@ -76,6 +79,8 @@ export const code = Object.freeze(/** @type {const} */ ({
 /** @typedef {{id: string, name: string, kind: string, online: boolean, dnd?: boolean}} User */
 /** @typedef {{id: number, fromId: string, fromName: string, toId?: string, text: string, sent: string}} ChatMessage */
 /** @typedef {{self: User, users: User[], callId?: string, server: string, run?: string, iceServers?: ICEServer[], session?: string, resumed?: boolean, got?: number}} Connected */
+/** @typedef {{with?: string|null, id: number}} Read  a person has seen a chat up to that line */
+/** @typedef {{newest: number, chats: {with?: string|null, count: number, last: number}[]|null}} Unread */
 /** @typedef {{urls: string[], username?: string, credential?: string}} ICEServer */
 /** @typedef {{video: boolean, relayOnly?: boolean, early?: boolean, from: User, expiresMs?: number}} InvitePush */
 /** @typedef {{devices: number, device?: string, iceServers?: ICEServer[]}} Ringing */
@@ -134,6 +139,7 @@ const users = shape({users: maybe(list(user))});
 const line = shape({id: count, fromId: text, fromName: text, toId: maybe(text), text, sent: time});
 const ice = list(shape({urls: list(text), username: maybe(text), credential: maybe(text)}));
 const media = shape({microphone: flag, camera: flag, screen: maybe(flag), paused: maybe(flag), change: maybe(count)});
+const read = shape({with: maybe(text), id: count});
 const restart = shape({offers: maybe(count)});
 const candidate = shape({candidate: text, sdpMid: maybe(text), sdpMLineIndex: maybe(count), device: maybe(text)});
 const description = shape({sdp, device: maybe(text), fresh: maybe(flag)});
@@ -148,6 +154,7 @@ const hangup = shape({reason: maybe(v => v === 'hangup' || v === 'connection_fai
 const pushRules = {
     [code.userList]: users,
     [code.chat]: line,
+    [code.read]: read,
     [code.userChanges]: users,
     [code.userOnline]: shape({user}),
     [code.userRemoved]: shape({user}),
@@ -175,6 +182,7 @@ const replyRules = {
     [method.sendToAll]: line,
     [method.sendTo]: line,
     [method.history]: shape({messages: maybe(list(line))}),
+    [method.unread]: shape({newest: count, chats: maybe(list(shape({with: maybe(text), count, last: count})))}),
     [method.invite]: shape({merged: maybe(text), iceServers: maybe(ice), peer: maybe(user), video: maybe(flag)}),
     [method.ringing]: shape({iceServers: maybe(ice)}),
     [method.accept]: shape({video: flag, iceServers: maybe(ice)}),
@@ -186,6 +194,7 @@ const requestRules = {
     [method.sendToAll]: shape({text}),
     [method.sendTo]: shape({text}),
     [method.history]: shape({with: maybe(text), before: maybe(count), limit: maybe(count)}),
+    [method.read]: read,
     [method.offer]: description,
     [method.answer]: description,
     [method.candidate]: candidate,

@@ -76,7 +76,10 @@ export class Session {
         addEventListener('online', () => this.#link.hurry());
         addEventListener('offline', () => this.#link.check());
         addEventListener('pagehide', () => this.calling.leave());
-        document.addEventListener('visibilitychange', () => this.#looked());
+        document.addEventListener('visibilitychange', () => {
+            this.#looked();
+            this.changed(); // what came meanwhile is read now
+        });
         wide.addEventListener('change', () => this.#moved());
     }
 
@@ -319,6 +322,9 @@ export class Session {
         case code.chat:
             this.chats.got(pushData(e));
             break;
+        case code.read:
+            this.chats.gotRead(pushData(e));
+            break;
         case code.invite: case code.ringing: case code.accepted: case code.ended: case code.media:
         case code.offer: case code.answer: case code.candidate: case code.restart:
             this.calling.push(e);
@@ -398,7 +404,7 @@ export class Session {
     #read() {
         const chat = document.hidden || this.page !== 'home' ? null : this.chatInView();
         if (chat !== null)
-            this.chats.chat(chat).unread = 0;
+            this.chats.read(chat);
     }
 
     /** @param {string} id */

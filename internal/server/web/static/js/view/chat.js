@@ -16,6 +16,7 @@ const nearEnd = 80;
 /** @param {Session} session */
 export function chatView(session) {
     let id = '';
+    /** The one that is shown; after a sign-out that of the same id is another. @type {import('../chats.js').Chat|null} */ let shownChat = null;
     let following = true;
     const older = h('button', {type: 'button', class: 'link older', onclick: () => session.chats.load(id, true)}, 'Show older messages');
     const lines = h('ol', {class: 'lines'});
@@ -23,7 +24,7 @@ export function chatView(session) {
     const log = h('div', {class: 'chat-log', testid: 'chat-log', role: 'log', 'aria-label': 'Messages', tabindex: 0, onscroll: noteEnd}, older, lines, empty);
     const input = h('textarea', {
         class: 'chat-input', testid: 'chat-input', rows: 1, maxlength: maxChat, 'aria-label': 'Message', enterkeyhint: 'send', dir: 'auto',
-        oninput: grow, onkeydown: keys,
+        oninput: typed, onkeydown: keys,
     });
     const sendButton = iconButton('send', 'Send', {class: 'primary', testid: 'chat-send', type: 'submit'});
     const form = h('form', {class: 'chat-form', onsubmit: (/** @type {Event} */ e) => {
@@ -35,6 +36,12 @@ export function chatView(session) {
 
     function noteEnd() {
         following = log.scrollHeight - log.scrollTop - log.clientHeight < nearEnd;
+    }
+
+    function typed() {
+        if (shownChat)
+            shownChat.draft = input.value;
+        grow();
     }
 
     function grow() {
@@ -55,7 +62,7 @@ export function chatView(session) {
         if (!text)
             return;
         input.value = '';
-        grow();
+        typed();
         following = true;
         session.chats.send(id, text);
         input.focus();
@@ -63,13 +70,14 @@ export function chatView(session) {
 
     /** @param {string} which a user id; empty: the lobby */
     function update(which) {
-        if (which !== id) {
-            id = which;
+        id = which;
+        const chat = session.chats.chat(id);
+        if (chat !== shownChat) {
+            shownChat = chat;
             following = true;
-            input.value = '';
+            input.value = chat.draft;
             grow();
         }
-        const chat = session.chats.chat(id);
         const name = session.people.get(id)?.name ?? '';
         show(form, !blocked.update(id));
         attr(input, 'placeholder', id ? `Message ${name}` : 'Message everybody');

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// said writes one line and gives its id.
+func said(t *testing.T, j *Journal, m Message) int64 {
+	t.Helper()
+	id := make(chan int64, 1)
+	j.SaveMessage(m, func(m Message, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		id <- m.ID
+	})
+	return <-id
+}
+
+func unreadOf(t *testing.T, s *Store, who string) []Unread {
+	t.Helper()
+	_, all, err := s.Unread(t.Context(), who, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestUnread(t *testing.T) {
+	ctx := t.Context()
+	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
+	withUsers(t, s, "alice", "bob", "carol")
+	j := journal(t, s)
+	defer j.Close()
+	say := func(from, to string) int64 {
+		return said(t, j, Message{From: from, To: to, Text: "x", Sent: noon.Add(time.Hour)})
+	}
+	read := func(who, with string, upTo int64) {
+		t.Helper()
+		j.SaveRead(Read{who, with, upTo})
+		if err := j.Sync(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(who string, want ...Unread) {
+		t.Helper()
+		if got := unreadOf(t, s, who); !slices.Equal(got, want) {
+			t.Errorf("%s has not seen %+v, want %+v", who, got, want)
+		}
+	}
+	check("bob")
+	first := say("alice", "bob")
+	second := say("alice", "bob")
+	say("bob", "alice")
+	lobby := say("alice", "")
+	check("bob", Unread{"", 1, lobby}, Unread{"alice", 2, second})
+	check("carol", Unread{"", 1, lobby})
+	read("bob", "alice", first)
+	check("bob", Unread{"", 1, lobby}, Unread{"alice", 1, second})
+	read("bob", "", lobby)
+	read("bob", "alice", second)
+	read("bob", "alice", first) // said late, by a device that was slow
+	check("bob")
+	read("bob", "alice", 1<<40) // of what is still to come nothing is read
+	third := say("alice", "bob")
+	check("bob", Unread{"alice", 1, third})
+	if _, all, err := s.Unread(ctx, "alice", 0); err != nil || len(all) != 0 {
+		t.Errorf("none were asked for: %+v, %v", all, err)
+	}
+	if newest, _, err := s.Unread(ctx, "bob", 10); err != nil || newest != third {
+		t.Errorf("counted up to %d, %v, want %d", newest, err, third)
+	}
+	if all, err := s.Reads(ctx, "bob"); err != nil || len(all) != 2 || all[1] != (Read{"bob", "alice", third - 1}) {
+		t.Errorf("bob has read %+v, %v", all, err)
+	}
+}
+
+// What a person is not to see is not counted: lines of the blocked and of the deleted, and the lobby before one came.
+func TestUnreadLeavesOut(t *testing.T) {
+	ctx := t.Context()
+	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
+	withUsers(t, s, "alice", "bob", "carol", "dora")
+	j := journal(t, s)
+	defer j.Close()
+	said(t, j, Message{From: "alice", Text: "long ago", Sent: noon.Add(-48 * time.Hour)})
+	said(t, j, Message{From: "carol", To: "bob", Text: "x", Sent: noon})
+	said(t, j, Message{From: "dora", To: "bob", Text: "x", Sent: noon})
+	said(t, j, Message{From: "alice", To: "bob", Text: "x", Sent: noon, Blocked: true})
+	if got := unreadOf(t, s, "bob"); len(got) != 2 {
+		t.Fatalf("bob has not seen %+v", got)
+	}
+	if err := s.Block(ctx, Block{"bob", "carol"}, noon, 5); err != nil {
+		t.Fatal(err)
+	}
+	said(t, j, Message{From: "carol", Text: "to all", Sent: noon.Add(time.Hour)})
+	j.SaveRead(Read{"dora", "bob", 1})
+	if err := j.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteUser(ctx, "dora", false); err != nil {
+		t.Fatal(err)
+	}
+	if got := unreadOf(t, s, "bob"); len(got) != 0 {
+		t.Errorf("bob has not seen %+v", got)
+	}
+	if all, err := s.Reads(ctx, "dora"); err != nil || len(all) != 0 {
+		t.Errorf("of who has left there is %+v, %v", all, err)
+	}
+	j.SaveRead(Read{"nobody", "bob", 1}) // a device of somebody who has just left
+	if err := j.Sync(ctx); err != nil || j.Failing() {
+		t.Errorf("%v, failing %v", err, j.Failing())
+	}
+}
+
+// What could not be written is kept until it can, the farthest of each chat.
+func TestReadsOutliveABrokenDisk(t *testing.T) {
+	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
+	withUsers(t, s, "alice", "bob")
+	j := journal(t, s)
+	defer j.Close()
+	id := said(t, j, Message{From: "alice", To: "bob", Text: "x", Sent: noon})
+	if _, err := s.write.ExecContext(t.Context(), `PRAGMA query_only(1)`); err != nil {
+		t.Fatal(err)
+	}
+	j.SaveRead(Read{"bob", "alice", id})
+	until(t, j.Failing)
+	j.SaveRead(Read{"bob", "alice", id - 1})
+	if _, err := s.write.ExecContext(t.Context(), `PRAGMA query_only(0)`); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return len(unreadOf(t, s, "bob")) == 0 })
+}
+
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("it never came")
+		}
+	}
+}
