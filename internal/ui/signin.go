@@ -91,6 +91,7 @@ func (p *signInPage) words() {
 		text = "Signing in…"
 	}
 	p.submit.SetText(text)
+	p.password.SetPlaceHolder(either(p.signingUp(), "At least 8 characters", "Password"))
 }
 
 // turn is called when the other of signing in and signing up is chosen.
