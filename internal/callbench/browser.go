@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"visavis.example/internal/media"
 	"visavis.example/internal/testkit"
@@ -70,7 +71,18 @@ func (b *browser) Call(ctx context.Context, whom string) error {
 	return b.page.Click(ctx, "call-"+whom)
 }
 
-func (b *browser) Accept(ctx context.Context) error { return b.page.Click(ctx, "accept") }
+func (b *browser) Accept(ctx context.Context) error {
+	if err := b.page.Visible(ctx, "accept"); err != nil {
+		return err
+	}
+	if err := wait(ctx, ringing); err != nil {
+		return err
+	}
+	return b.page.Click(ctx, "accept")
+}
+
+// ringing is how long it rings before the callee accepts: as long as somebody needs to see who it is.
+const ringing = 3 * time.Second
 
 func (b *browser) Connected(ctx context.Context) error {
 	return b.page.Attribute(ctx, "call-state", "data-state", "active")

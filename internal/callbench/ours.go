@@ -45,7 +45,7 @@ func (o *ours) Ready(ctx context.Context) (err error) {
 	if o.Name == caller {
 		return nil // started to call
 	}
-	if o.process, err = o.stage.Client(o.srv, o.Name, append([]string{"answer", "--once"}, o.args()...)...); err != nil {
+	if o.process, err = o.stage.Client(o.srv, o.Name, append([]string{"answer", "--once", "--after", ringing.String()}, o.args()...)...); err != nil {
 		return err
 	}
 	_, err = o.process.Wait(ctx, "signed-in")

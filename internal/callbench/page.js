@@ -134,6 +134,10 @@ window.visavisBench = (quiet => {
             });
         }
     };
+    // For whoever asks why something comes late: what waited, should have waited, and would have without the other kind. Totals, s.
+    const buffer = s => ({
+        held: s.jitterBufferDelay, aim: s.jitterBufferTargetDelay, least: s.jitterBufferMinimumDelay, out: s.jitterBufferEmittedCount,
+    });
     setInterval(async () => {
         const pc = peers.at(-1);
         if (!pc || pc.connectionState === 'closed')
@@ -141,9 +145,9 @@ window.visavisBench = (quiet => {
         const row = {t: wall(performance.now())};
         for (const s of (await pc.getStats()).values()) {
             if (s.type === 'inbound-rtp' && s.kind === 'audio')
-                row.concealed = s.concealedSamples, row.samples = s.totalSamplesReceived, row.held = s.jitterBufferDelay / s.jitterBufferEmittedCount;
+                row.concealed = s.concealedSamples, row.samples = s.totalSamplesReceived, row.sound = buffer(s);
             else if (s.type === 'inbound-rtp' && s.kind === 'video')
-                row.freezes = s.freezeCount, row.frozen = s.totalFreezesDuration, row.decoded = s.framesDecoded, row.codec = s.codecId;
+                row.freezes = s.freezeCount, row.frozen = s.totalFreezesDuration, row.decoded = s.framesDecoded, row.codec = s.codecId, row.picture = buffer(s);
             else if (s.type === 'candidate-pair' && s.nominated && s.availableOutgoingBitrate)
                 row.estimate = s.availableOutgoingBitrate;
             else if (s.type === 'outbound-rtp' && s.kind === 'video')
