@@ -23,6 +23,8 @@ type ladder struct {
 	rungSince time.Time // a higher rung has been affordable since
 	rungBest  int       // the least of them
 
+	bps   int // what pictures may use
+	start int // index of speeds: the effort of a picture that has bits enough
 	speed int // index; chosen by the processor, as are the next two
 	level int // index of heights
 	pace  int // index of rates
@@ -64,13 +66,14 @@ const (
 	costSmooth = 0.1
 
 	enough = 11 // times the need
+	ample  = 6  // times the need: from there on more effort is not seen any more, only paid for
 
 	leastForTime = 360  // lines; below it time is no longer in the pixels
 	upMargin     = 1.25 // the rate must be that much above a rung's need to go up to it
 )
 
 func newLadder(c codec, height int, fps float64, speeds []int, start int) *ladder {
-	l := &ladder{codec: c, fps: fps, speeds: speeds, speed: start, cooling: cooldown}
+	l := &ladder{codec: c, fps: fps, speeds: speeds, start: start, speed: start, cooling: cooldown}
 	l.source(height, false)
 	return l
 }
@@ -128,8 +131,14 @@ func (l *ladder) mostBps() int {
 	return enough * rung{l.height(), max(l.framesPerS(), 15)}.needBps(l.codec)
 }
 
+// plenty says whether there are bits for so many times the need of what is sent now.
+func (l *ladder) plenty(times int) bool {
+	return l.bps >= times*rung{l.height(), l.framesPerS()}.needBps(l.codec)
+}
+
 // rate takes the bit rate that pictures may use.
 func (l *ladder) rate(bps int, now time.Time) {
+	l.bps = bps
 	fits := l.affordable(float64(bps))
 	if fits > l.rung {
 		l.rung = fits
@@ -172,6 +181,9 @@ func (l *ladder) encoded(took time.Duration, now time.Time) {
 	case since < hurryFor || since < measureFor && share < 1:
 	case share > busyShare:
 		l.relieve(now)
+	case since > restFor && l.speed < l.start && l.plenty(ample+ample/2):
+		l.speed++
+		l.changed("bits to spare: effort")
 	case since > restFor && l.cool(now):
 		l.restore(share, now)
 	}
@@ -210,7 +222,7 @@ func (l *ladder) restore(share float64, now time.Time) {
 	case l.level > 0 && share*l.area(l.heights[l.level-1]) < enough:
 		l.level--
 		l.changed("time to spare: size")
-	case l.pace == 0 && l.level == 0 && l.speed > 0 && share < idleShare:
+	case l.pace == 0 && l.level == 0 && l.speed > 0 && share < idleShare && (l.speed > l.start || !l.plenty(ample)):
 		l.speed--
 		l.changed("time to spare: effort")
 	default:
