@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -120,8 +121,14 @@ func Parse(b []byte) (Envelope, error) {
 	case !utf8.Valid(b):
 		return e, fmt.Errorf("%w: not UTF-8", ErrMalformed)
 	}
-	if err := json.Unmarshal(b, &e); err != nil {
-		return e, fmt.Errorf("%w: %s", ErrMalformed, jsonProblem(err))
+	e, quick := parseQuick(b)
+	if quick {
+		e.Data = slices.Clone(e.Data) // b is the caller's
+	} else {
+		e = Envelope{}
+		if err := json.Unmarshal(b, &e); err != nil {
+			return e, fmt.Errorf("%w: %s", ErrMalformed, jsonProblem(err))
+		}
 	}
 	switch {
 	case e.Method == "":
