@@ -2,31 +2,40 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// The reader of an idle socket waits in a goroutine that does nothing else, so that its stack stays as small as stacks
-// are; what reading, decoding and the hub's door need of one (8 KB, and a goroutine never gives it back) lives only while
-// there is a message. For that the connection must be able to say that there is nothing to read (waiter); on systems where
-// it cannot, a socket has one goroutine for all of it, as is usual.
+// An idle socket has no goroutine and no buffer: its connection waits in a room with all others, and what reading, decoding
+// and the hub's door need (8 KB of stack alone) lives only while there is a message. For that the connection must be able
+// to say that there is nothing to read (waiter); on systems where it cannot, a socket has one goroutine for all of it, as
+// is usual.
 
 // waiter is the bottom of a connection that can tell whether there is something to read. Only the socket's reader uses it.
 type waiter interface {
 	net.Conn
 	// Try makes Read return errNothing instead of waiting, until it is called with false.
 	Try(on bool)
-	// Wait returns when there is something to read: bytes, the end, an error, the read deadline.
-	Wait()
+	// Await wakes the sleeper once, in a goroutine of its own, when there is something to read: bytes, the end, an error,
+	// the read deadline, Close.
+	Await(s sleeper)
 }
 
+// sleeper is woken.
+type sleeper interface{ wake() }
+
 // patientListener accepts connections that can wait.
-type patientListener struct{ net.Listener }
+type patientListener struct {
+	net.Listener
+	room *room
+}
 
 // Accept implements net.Listener.
 func (l patientListener) Accept() (net.Conn, error) {
@@ -34,7 +43,7 @@ func (l patientListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return patient(c), nil
+	return patient(c, l.room), nil
 }
 
 // SetDeadline ends an Accept that waits.
@@ -70,8 +79,36 @@ func waiterOf(c net.Conn) waiter {
 	return nil
 }
 
-// readBuffer is a socket's own: what is larger is read past it. The library insists on more than 256.
-const readBuffer = 512
+// readBuffer is a reader's: what is larger is read past it. The library insists on more than 256.
+const readBuffer = 1024
+
+// largeMessage is more than most messages have, in bytes: room for one is not kept.
+const largeMessage = 8 << 10
+
+// reading is what a socket needs while there is something to read.
+type reading struct {
+	buffer  *bufio.Reader
+	message bytes.Buffer
+}
+
+var readings = sync.Pool{New: func() any { return &reading{buffer: bufio.NewReaderSize(nil, readBuffer)} }}
+
+// lend gives the socket a reading, and the library, which knows its reader, the buffer in it.
+func (k *socket) lend() {
+	k.reading = readings.Get().(*reading) //nolint:forcetypeassert // nothing else is put there
+	k.reading.buffer.Reset(k.conn.NetConn())
+	*k.reader = *k.reading.buffer
+}
+
+// giveBack takes it away; nothing may be left to read.
+func (k *socket) giveBack() {
+	*k.reader = bufio.Reader{}
+	if k.reading.message.Cap() > largeMessage {
+		k.reading.message = bytes.Buffer{}
+	}
+	readings.Put(k.reading)
+	k.reading = nil
+}
 
 // upgraded is a ResponseWriter for the upgrader that keeps the reader it gives away, and with it the knowledge of
 // whether bytes of the next message have been read already.
@@ -109,15 +146,17 @@ func (k *socket) run() {
 	go k.wake()
 }
 
-// wake reads all that is there, and leaves the waiting to rest; while messages come, it waits itself, which costs less
-// than to begin anew for each.
+// wake reads all that is there, and leaves the waiting to the connection; while messages come, it waits itself, which costs
+// less than to begin anew for each.
 func (k *socket) wake() {
+	k.lend()
 	for {
 		k.waits.Try(!k.talks)
 		_, err := k.reader.Peek(1)
 		k.waits.Try(false)
 		if errors.Is(err, errNothing) {
-			go k.rest()
+			k.giveBack()
+			k.waits.Await(k) // from here on the socket is the next wake's
 			return
 		}
 		took, ok := false, true
@@ -167,10 +206,4 @@ func (k *socket) readControl() (took, ok bool) {
 		return true, false
 	}
 	return true, true
-}
-
-// rest waits. Nothing may be added here that needs a larger stack.
-func (k *socket) rest() {
-	k.waits.Wait()
-	go k.wake()
 }

@@ -5,4 +5,4 @@ package server
 import "net"
 
 // patient makes a connection that has been accepted a waiter, where the system can do that.
-func patient(c net.Conn) net.Conn { return c }
+func patient(c net.Conn, _ *room) net.Conn { return c }

@@ -50,7 +50,8 @@ func (o *outbox) put(f frame) (ok bool) {
 	o.closed = f.kind == websocket.CloseMessage
 	if !o.writing {
 		o.writing = true
-		o.running.Go(o.write)
+		o.running.Add(1)
+		go o.write()
 	}
 	return true
 }
@@ -63,6 +64,7 @@ func (o *outbox) stop() {
 }
 
 func (o *outbox) write() {
+	defer o.running.Done()
 	numbered := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
 	defer buffers.Put(numbered)
 	for {

@@ -63,7 +63,7 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 // openDoor puts the site's port before the http.Server, and the relay beside it.
 func (s *Server) openDoor() {
 	s.door = &door.Door{
-		Listener: patientListener{s.listener}, Wait: s.Limits.HeaderWait, Most: s.Limits.Undecided, Logger: s.Logger.With("part", "door"),
+		Listener: patientListener{s.listener, s.room}, Wait: s.Limits.HeaderWait, Most: s.Limits.Undecided, Logger: s.Logger.With("part", "door"),
 	}
 	if s.cert != nil {
 		s.door.TLS = s.cert.settings()

@@ -45,6 +45,7 @@ type Server struct {
 	streams  *streams
 	cert     *identity // nil: plain HTTP
 	listener net.Listener
+	room     *room      // of connections with nothing to read; nil: there is none
 	door     *door.Door // of the site's port, from serve on
 	http     *http.Server
 	visits   visits // to it
@@ -309,6 +310,8 @@ func (s *Server) startHub(ctx context.Context) error {
 		return err
 	}
 	s.hub = h
+	s.room = newRoom()
+	s.atClose(s.room.Close)
 	s.sockets = newSockets(s.Limits.SocketsPerPerson)
 	s.streams = newStreams(h, s.sockets, s.meters)
 	s.sockets.streams = s.streams

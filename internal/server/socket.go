@@ -35,10 +35,11 @@ type socket struct {
 	host    string // HOST:PORT at which the device reached us
 	slot    int    // of the ping wheel
 	reader  *bufio.Reader
-	waits   waiter // nil: reading waits
-	talks   bool   // messages come: the reader waits for the next one
-	spoke   bool   // one has come since the last ping or pong
-	why     error  // it has ended
+	waits   waiter   // nil: reading waits
+	reading *reading // nil: it is idle, or reading waits
+	talks   bool     // messages come: the reader waits for the next one
+	spoke   bool     // one has come since the last ping or pong
+	why     error    // it has ended
 
 	deadAfter time.Duration
 	within    bool    // a message, by its reader

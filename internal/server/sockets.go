@@ -107,7 +107,7 @@ func (s *sockets) count() (n int) {
 func (s *sockets) in(slot int, match func(*socket) bool) []*socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var some []*socket
+	some := make([]*socket, 0, len(s.wheel[slot]))
 	for k := range s.wheel[slot] {
 		if match(k) {
 			some = append(some, k)
