@@ -11,11 +11,13 @@ import (
 	"visavis.example/internal/server/limit"
 	"visavis.example/internal/server/relay"
 	"visavis.example/internal/server/store"
+	"visavis.example/internal/signal"
 )
 
 // Limits are all numbers that bound what strangers, and people gone astray, can make this server do. A zero field takes
 // its default. What the protocol itself fixes (the size of a message, the length of a name) is in package signal, because
-// both sides have to agree on it.
+// both sides have to agree on it. Config.ReturnWithin is not here either: it bounds nobody, it is when devices are asked to
+// come back.
 //
 // To add one: a field here, its line in List, its line in docs/operating.md; a test misses whichever is forgotten.
 type Limits struct {
@@ -36,6 +38,11 @@ type Limits struct {
 	OwedBytes        int           // what a slow reader may be behind
 	OwedMessages     int
 	WriteWait        time.Duration // for one message
+
+	ResumeMessages int           // kept of a session until its device has them
+	ResumeBytes    int           // in them
+	ResumeWait     time.Duration // after a cut
+	Linger         time.Duration // as online, after a cut
 
 	Invites      limit.Rate // calls of one person to one other that are not accepted
 	Chat         limit.Rate // lines of one person
@@ -101,6 +108,13 @@ func (l *Limits) List() []Limit {
 			"of what waits for a device that reads slowly, before its socket is closed"),
 		count("unread-messages", &l.OwedMessages, 16*1024, 64, 1<<20, "messages that wait for such a device"),
 		wait("write-wait", &l.WriteWait, 10*time.Second, time.Second, time.Minute, "for one message to be taken by a device"),
+
+		count("resume-messages", &l.ResumeMessages, signal.MaxKept, 2*signal.AckEvery, 64*1024,
+			"messages kept for a device that is cut off, or has not said yet that it has them; one that misses more begins anew"),
+		size("resume-size", &l.ResumeBytes, signal.MaxKeptBytes, 2*signal.MaxMessage, 256*megabyte, "of these messages"),
+		wait("resume-wait", &l.ResumeWait, signal.ResumeWithin, time.Second, time.Hour,
+			"for a device that is cut off to go on where it was; our own clients ask for that within the first minute only"),
+		wait("linger", &l.Linger, hub.DefaultLinger, 100*time.Millisecond, time.Minute, "for which a device that is cut off is still shown as online"),
 
 		rate("call-attempts", &l.Invites, hub.DefaultInvites, "calls of one person to one other that are not accepted"),
 		rate("chat-lines", &l.Chat, hub.DefaultChat, "chat lines of one person"),

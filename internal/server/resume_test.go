@@ -227,6 +227,41 @@ func TestACutSessionEndsAfterAMinute(t *testing.T) {
 	}
 }
 
+// What an operator says of sessions holds for messages and for time.
+func TestSessionsKeepTheLimits(t *testing.T) {
+	s := open(t, plain, func(c *server.Config) { c.Limits.ResumeMessages, c.Limits.ResumeWait = 64, 5*time.Second })
+	g := s.guest("alice")
+	p := g.raw()
+	resume := signal.Resume{Session: p.number(signal.Resume{}, "a").Session}
+	for range 80 {
+		p.must(signal.UserList, "", "", nil)
+	}
+	p.cut()
+	resume.Got = 16
+	if p = g.raw(); !p.number(resume, "a").Resumed {
+		t.Fatal("the last 64 of 80 messages are not kept")
+	}
+	p.cut()
+	resume.Got = 15
+	p = g.raw()
+	if resume.Session = p.number(resume, "a").Session; resume.Session == "" {
+		t.Fatal("no new session")
+	}
+	p.cut()
+	resume.Got = 0
+	for until := time.Now().Add(patience); ; {
+		s.srv.SweepStreams(time.Now().Add(6 * time.Second))
+		p = g.raw()
+		again := p.number(resume, "a")
+		if p.cut(); !again.Resumed { // else the server had not noticed yet that it was cut
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("a session is resumed after the time for it")
+		}
+	}
+}
+
 // again is another sign-in of somebody who has an account.
 func (s *site) again(name string) *guest {
 	s.t.Helper()

@@ -288,7 +288,7 @@ func (s *Server) startHub(ctx context.Context) error {
 		Config: hub.Config{
 			Server: "visavis-server/" + s.Version, Run: signal.NewID(), RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
 			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
-			NewsEvery: newsEvery,
+			Linger: s.Limits.Linger, NewsEvery: newsEvery,
 		},
 		Alive: alive, Journal: records{s.journal}, Meter: s.meters, Logger: s.Logger.With("part", "hub"),
 	}
@@ -313,7 +313,7 @@ func (s *Server) startHub(ctx context.Context) error {
 	s.room = newRoom()
 	s.atClose(s.room.Close)
 	s.sockets = newSockets(s.Limits.SocketsPerPerson)
-	s.streams = newStreams(h, s.sockets, s.meters)
+	s.streams = newStreams(h, s.sockets, s.meters, &s.Limits)
 	s.sockets.streams = s.streams
 	s.atClose(func() { s.sockets.closeAll(closeRestart, "the server stops") })
 	s.atClose(h.Close)

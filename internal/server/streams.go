@@ -14,6 +14,8 @@ type streams struct {
 	hub     *hub.Hub
 	running *sync.WaitGroup // those of the sockets
 	most    int             // of one user
+	keep    signal.KeptLimits
+	within  time.Duration // of the cut they are resumed
 	meters  *meters
 
 	mu     sync.Mutex
@@ -21,8 +23,11 @@ type streams struct {
 	byUser map[string][]*stream
 }
 
-func newStreams(h *hub.Hub, k *sockets, m *meters) *streams {
-	return &streams{hub: h, meters: m, running: &k.running, most: k.most, byID: make(map[string]*stream), byUser: make(map[string][]*stream)}
+func newStreams(h *hub.Hub, k *sockets, m *meters, l *Limits) *streams {
+	return &streams{
+		hub: h, meters: m, running: &k.running, most: k.most, keep: signal.KeptLimits{Messages: l.ResumeMessages, Bytes: l.ResumeBytes}, within: l.ResumeWait,
+		byID: make(map[string]*stream), byUser: make(map[string][]*stream),
+	}
 }
 
 // open gives a socket the session that it asks for, or a new one. Whether an id is unknown, somebody else's, over or too
@@ -38,6 +43,7 @@ func (s *streams) open(k *socket, h hub.Hello) {
 	s.meters.sessions.With(sessionNew).Inc()
 	t = &stream{
 		id: signal.NewID(), streams: s, user: h.UserID, device: h.Connect.DeviceID, session: k.session.ID, at: k, hail: h.RequestID,
+		kept: signal.Kept{Limits: &s.keep},
 	}
 	k.stream, h.Session = t, t.id
 	s.add(t)
@@ -93,7 +99,7 @@ func (s *streams) cut(match func(*stream) bool) (some []*stream) {
 
 // sweep ends those to which nobody has come back in time.
 func (s *streams) sweep(now time.Time) {
-	before := now.Add(-signal.ResumeWithin)
+	before := now.Add(-s.within)
 	for _, t := range s.cut(func(*stream) bool { return true }) {
 		if t.expire(before) {
 			s.gone(t, hub.Lost)

@@ -1,13 +1,15 @@
 package signal
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
 )
 
 // What one end keeps of what it has said until the other end has it, and for how long after a cut. Beyond any of these a
-// session cannot be resumed, and the client begins anew with all that User/Connect says.
+// session cannot be resumed, and the client begins anew with all that User/Connect says. Each end may have its own: a
+// server's operator can choose, and only ever learns from the other end's refusal what that one keeps.
 const (
 	MaxKept      = 256
 	MaxKeptBytes = 1 << 20
@@ -40,9 +42,16 @@ func AppendNumbered(to, message []byte, seq, ack uint64) []byte {
 	return append(to, message[1:]...)
 }
 
+// KeptLimits bound what one end keeps.
+type KeptLimits struct{ Messages, Bytes int }
+
+var usualKept = KeptLimits{MaxKept, MaxKeptBytes}
+
 // Kept numbers the messages of one direction of a session and keeps those that the other end has not acknowledged. The
 // zero value is a session's beginning. It takes no lock: its owner has one.
 type Kept struct {
+	Limits *KeptLimits // nil: MaxKept and MaxKeptBytes
+
 	last     uint64   // number of the newest message
 	messages [][]byte // the newest ones, oldest first
 	size     int      // bytes in messages
@@ -50,7 +59,8 @@ type Kept struct {
 
 // Fits says whether a message of n bytes can be kept beside those that are.
 func (k *Kept) Fits(n int) bool {
-	return len(k.messages) < MaxKept && k.size+n <= MaxKeptBytes
+	l := cmp.Or(k.Limits, &usualKept)
+	return len(k.messages) < l.Messages && k.size+n <= l.Bytes
 }
 
 // Add numbers a message and keeps it. When there is no room, the oldest are forgotten: who is as far behind as that has

@@ -67,6 +67,19 @@ func TestKeptIsBounded(t *testing.T) {
 	}
 }
 
+func TestKeptLimits(t *testing.T) {
+	k := Kept{Limits: &KeptLimits{Messages: 3, Bytes: 10}}
+	for range 5 {
+		k.Add([]byte("{}"))
+	}
+	if missed, ok := k.Since(2); !ok || len(missed) != 3 || k.Fits(1) {
+		t.Errorf("%d messages are kept, %v", len(missed), ok)
+	}
+	if k.Add(make([]byte, 8)); k.size != 10 || len(k.messages) != 2 {
+		t.Errorf("%d bytes in %d messages are kept", k.size, len(k.messages))
+	}
+}
+
 func TestAppendNumbered(t *testing.T) {
 	for _, c := range []struct {
 		seq, ack uint64

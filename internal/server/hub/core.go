@@ -79,7 +79,7 @@ func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*c
 	cfg.CallerGoneAfter = cmp.Or(cfg.CallerGoneAfter, cfg.PeerGoneAfter/4)
 	cfg.Invites = cmp.Or(cfg.Invites, DefaultInvites)
 	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
-	cfg.Linger = cmp.Or(cfg.Linger, 5*time.Second)
+	cfg.Linger = cmp.Or(cfg.Linger, DefaultLinger)
 	if r == nil {
 		r = noRelay{}
 	}

@@ -83,7 +83,7 @@ type Config struct {
 	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away, or a callee who has left
 	Invites         limit.Rate    // of one person to one other; calls that were accepted do not count. DefaultInvites
 	Chat            limit.Rate    // lines of one person. DefaultChat
-	Linger          time.Duration // 5 s: for how long who is cut off, but may resume, is still shown as online
+	Linger          time.Duration // for how long who is cut off, but may resume, is still shown as online. DefaultLinger
 	// NewsEvery is how often people are told who has come or gone: changes in between go together, and who is back as they
 	// were is not mentioned at all. 0: at once.
 	NewsEvery time.Duration
@@ -94,6 +94,9 @@ var (
 	DefaultInvites = limit.Rate{Burst: 10, Every: 6 * time.Second}
 	DefaultChat    = limit.Rate{Burst: 100, Every: 200 * time.Millisecond}
 )
+
+// DefaultLinger is for a line that is cut and back again: other people need not see that.
+const DefaultLinger = 5 * time.Second
 
 // Parting is how a connection ended.
 type Parting uint8
