@@ -172,13 +172,13 @@ func (h *Hub) Stopped() <-chan struct{} { return h.done }
 
 func (h *Hub) run(c *core) {
 	defer close(h.done)
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(0)
 	defer timer.Stop()
+	set, rang := time.Time{}, true // for when the timer is set, which few events change; whether it has rung since
 	for !c.stopped {
-		if at, ok := c.nextDue(); ok {
+		if at, ok := c.nextDue(); ok && (rang || !at.Equal(set)) {
 			timer.Reset(time.Until(at))
-		} else {
-			timer.Reset(time.Hour)
+			set, rang = at, false
 		}
 		select {
 		case f := <-h.mail:
@@ -186,6 +186,7 @@ func (h *Hub) run(c *core) {
 			f(c)
 		case <-timer.C:
 			c.now = time.Now()
+			rang = true
 		}
 		c.expire()
 	}
