@@ -33,6 +33,9 @@ func main() {
 	bin := flag.String("bin", "bin", "folder with both programs")
 	length := flag.Duration("duration", 60*time.Second, "length of each measured call")
 	only := flag.String("only", "", "measure the parts whose names contain this, such as relay")
+	idle := crowdOptions{}
+	flag.IntVar(&idle.Clients, "clients", usualClients, "idle clients of a server, ten of each person")
+	flag.StringVar(&idle.Profiles, "profiles", "", "folder for profiles of that server; they cost it memory")
 	relayed := relayOptions{}
 	flag.IntVar(&relayed.Rounds, "relay-rounds", 3, "rounds of all loads through the relays")
 	flag.DurationVar(&relayed.Length, "relay-duration", 3*time.Second, "length of each load")
@@ -47,7 +50,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exitOn(run(ctx, *out, *bin, *only, *length, relayed))
+	exitOn(run(ctx, *out, *bin, *only, *length, idle, relayed))
 }
 
 func exitOn(err error) {
@@ -70,7 +73,7 @@ type relayOptions struct {
 	Portable     bool
 }
 
-func run(ctx context.Context, out, bin, only string, length time.Duration, relayed relayOptions) error {
+func run(ctx context.Context, out, bin, only string, length time.Duration, idle crowdOptions, relayed relayOptions) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
@@ -81,8 +84,8 @@ func run(ctx context.Context, out, bin, only string, length time.Duration, relay
 	}{
 		{"stages of a 720p frame", func() ([]Row, error) { return stages(ctx) }},
 		{"server", func() ([]Row, error) { return idleServer(ctx, bin) }},
-		{"server, idle clients", func() ([]Row, error) { return sockets(ctx, bin, false) }},
-		{"server, idle clients over TLS", func() ([]Row, error) { return sockets(ctx, bin, true) }},
+		{"server, idle clients", func() ([]Row, error) { return sockets(ctx, bin, false, idle) }},
+		{"server, idle clients over TLS", func() ([]Row, error) { return sockets(ctx, bin, true, idle) }},
 		{"relay", func() ([]Row, error) { return relays(ctx, relayed) }},
 		{"call without windows, 640x360", func() ([]Row, error) { return measuredCall(ctx, bin, length, small) }},
 		{"call without windows, 1280x720", func() ([]Row, error) { return measuredCall(ctx, bin, length, big) }},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,7 +28,6 @@ import (
 
 // The crowd of the socket figures: idle clients, a server's limit of them for each person, and how they connect.
 const (
-	idleClients   = 10_000
 	clientsEach   = 10
 	atOnce        = 64
 	settleFor     = 40 * time.Second // the storm's memory goes back meanwhile
@@ -38,13 +38,13 @@ const (
 
 // sockets measures the real server with ten thousand idle clients of a thousand people, plain or over TLS, and what it
 // costs to forward while some of them talk.
-func sockets(ctx context.Context, bin string, secure bool) ([]Row, error) {
+func sockets(ctx context.Context, bin string, secure bool, o crowdOptions) ([]Row, error) {
 	stage, done, err := newStage(bin)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	people, err := enroll(ctx, filepath.Join(stage.Dir, "data"), idleClients/clientsEach)
+	people, err := enroll(ctx, filepath.Join(stage.Dir, "data"), o.people())
 	if err != nil {
 		return nil, err
 	}
@@ -52,12 +52,18 @@ func sockets(ctx context.Context, bin string, secure bool) ([]Row, error) {
 	if secure {
 		args, kind, aim = nil, "TLS", 170
 	}
+	if o.Clients != usualClients {
+		aim = 0
+	}
+	if o.Profiles != "" {
+		args = append(args, "--metrics-listen", "127.0.0.1:0")
+	}
 	srv, err := stage.Server(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer srv.Close()
-	c := &crowd{srv: srv}
+	c := &crowd{srv: srv, clients: o.Clients}
 	defer c.close()
 	before, err := testkit.Usage(srv.PID())
 	if err != nil {
@@ -80,13 +86,18 @@ func sockets(ctx context.Context, bin string, secure bool) ([]Row, error) {
 	if lost := c.lost.Load(); lost > 0 {
 		return nil, fmt.Errorf("%d sockets were lost", lost)
 	}
-	name := fmt.Sprintf("%d idle clients, %s: ", idleClients, kind)
+	if err := o.profile(ctx, srv, kind+"-heap", "heap?gc=1"); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%d idle clients, %s: ", o.Clients, kind)
 	rows := []Row{
 		{Name: name + "memory (RSS)", Value: idle.RSSMiB, Unit: "MB", Aim: aim},
 		{Name: name + "memory while they connect, at most", Value: idle.PeakMiB, Unit: "MB"},
-		{Name: name + "CPU a connect", Value: (connected.CPU - before.CPU).Seconds() / idleClients * 1e6, Unit: "µs"},
+		{Name: name + "CPU a connect", Value: (connected.CPU - before.CPU).Seconds() / float64(o.Clients) * 1e6, Unit: "µs"},
 	}
-	forwards, err := c.talk(ctx)
+	forwards, err := c.talk(ctx, func() error {
+		return o.profile(ctx, srv, kind+"-cpu", fmt.Sprintf("profile?seconds=%d", talkFor/time.Second))
+	})
 	return append(rows, Row{Name: kind + ": forwards (each acknowledged) a second of CPU", Value: forwards, Unit: "", AtLeast: 25_000}), err
 }
 
@@ -155,6 +166,7 @@ func post(ctx context.Context, url string, body []byte, into any) error {
 // crowd is the clients of one server. They do what real ones do: number, acknowledge, answer pings.
 type crowd struct {
 	srv     *testkit.Server
+	clients int
 	members []*member
 	lost    atomic.Int64
 	pushed  atomic.Int64 // forwarded messages that have arrived
@@ -175,9 +187,9 @@ type member struct {
 }
 
 func (c *crowd) connect(ctx context.Context, people []person) error {
-	c.members = make([]*member, idleClients)
+	c.members = make([]*member, c.clients)
 	places := make(chan struct{}, atOnce)
-	failed := make(chan error, idleClients)
+	failed := make(chan error, c.clients)
 	var all sync.WaitGroup
 	for i := range c.members {
 		places <- struct{}{}
@@ -280,10 +292,10 @@ func (m *member) say(e signal.Envelope) error {
 }
 
 // talk lets pairs of the clients say Call/Media to each other, and gives how many were forwarded in a second of the
-// server's CPU time. Each is a request with a reply, as in a call.
-func (c *crowd) talk(ctx context.Context) (float64, error) {
-	calls := make([]string, talkingPairs)
-	people := idleClients / clientsEach
+// server's CPU time. Each is a request with a reply, as in a call. also runs beside it.
+func (c *crowd) talk(ctx context.Context, also func() error) (float64, error) {
+	people := c.clients / clientsEach
+	calls := make([]string, min(talkingPairs, people/2))
 	for i := range calls {
 		calls[i] = signal.NewID()
 		from, to := c.members[2*i%people], c.members[(2*i+1)%people]
@@ -329,14 +341,19 @@ func (c *crowd) talk(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	begin = use.CPU
+	aside := make(chan error, 1)
+	go func() { aside <- also() }()
 	if err := wait(ctx, talkFor); err != nil {
 		return 0, err
 	}
 	use, err = testkit.Usage(c.srv.PID())
 	n = c.pushed.Load() - n
 	all.Wait()
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("nothing was forwarded: %w", err)
+	if err := errors.Join(err, <-aside); err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, errors.New("nothing was forwarded")
 	}
 	fmt.Fprintf(os.Stderr, "  %d forwards in %v, %v of CPU\n", n, talkFor, use.CPU-begin)
 	return float64(n) / (use.CPU - begin).Seconds(), nil
