@@ -140,9 +140,10 @@ func directAddress(candidate string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a.Unmap(), uint16(port)), true
 }
 
-// seekDirect begins to look for a direct path, if the relayed one stands: without it pion looks at all of them.
+// seekDirect begins to look for a direct path while the relayed one stands: without it pion looks at all of them, and
+// takes the first that answers. That is so after a restart, too.
 func (s *Session) seekDirect() {
-	if s.RelayOnly || !s.talk.up || s.hold.gate == nil {
+	if s.RelayOnly || !s.talk.relay || s.hold.direct != nil {
 		return
 	}
 	s.hold.direct = &pathFinder{controlling: s.Offerer, began: time.Now()}
@@ -162,12 +163,16 @@ func (s *Session) tryDirect(c Candidate) {
 		return
 	}
 	for _, conn := range s.hold.gate.sockets() {
-		at, ok := conn.LocalAddr().(*net.UDPAddr)
-		if !ok || (at.IP.To4() != nil) != to.Addr().Is4() || at.IP.IsLoopback() != to.Addr().IsLoopback() && !at.IP.IsUnspecified() {
-			continue
+		if p := (packetPath{conn, to}); p.possible() {
+			s.hold.direct.add(p, time.Now())
 		}
-		s.hold.direct.add(packetPath{conn, to}, time.Now())
 	}
+}
+
+// possible is whether the two ends are of one kind.
+func (p packetPath) possible() bool {
+	at, ok := p.conn.LocalAddr().(*net.UDPAddr)
+	return ok && (at.IP.To4() != nil) == p.to.Addr().Is4() && (at.IP.IsLoopback() == p.to.Addr().IsLoopback() || at.IP.IsUnspecified())
 }
 
 // findDirect is a beat of the search.
@@ -189,16 +194,23 @@ func (s *Session) findDirect(now time.Time) {
 	if t == nil {
 		return
 	}
-	m, err := s.check(nominate)
-	if err != nil || !s.hold.gate.expects(m.TransactionID) {
-		return
+	if id, ok := s.sendCheck(t.packetPath, nominate, now); ok {
+		t.sent[id] = now
 	}
-	t.sent[m.TransactionID] = now
-	_, _ = t.conn.WriteTo(m.Raw, net.UDPAddrFromAddrPort(t.to)) // one path less
+}
+
+// sendCheck sends an ICE check by a path that pion may know nothing of. What cannot be sent is one path less.
+func (s *Session) sendCheck(p packetPath, nominate bool, now time.Time, more ...stun.Setter) (id [transactionIDSize]byte, ok bool) {
+	m, err := s.check(nominate, more...)
+	if err != nil || !s.hold.gate.expects(m.TransactionID, now) {
+		return id, false
+	}
+	_, _ = p.conn.UDPConn.WriteTo(m.Raw, net.UDPAddrFromAddrPort(p.to))
+	return m.TransactionID, true
 }
 
 // check makes an ICE check as pion's own are, with the credentials that the two agents have told each other.
-func (s *Session) check(nominate bool) (*stun.Message, error) {
+func (s *Session) check(nominate bool, more ...stun.Setter) (*stun.Message, error) {
 	local, remote := s.pc.CurrentLocalDescription(), s.pc.CurrentRemoteDescription()
 	if local == nil || remote == nil {
 		return nil, errNotBound
@@ -217,26 +229,33 @@ func (s *Session) check(nominate bool) (*stun.Message, error) {
 	if nominate {
 		attributes = append(attributes, stun.RawAttribute{Type: stun.AttrUseCandidate})
 	}
+	attributes = append(attributes, more...)
 	return stun.Build(append(attributes, stun.NewShortTermIntegrity(password), stun.Fingerprint)...)
 }
 
 // gotCheck is what the gate shows: somebody checks us by a path, or answers.
 func (s *Session) gotCheck(p packetPath, b []byte) {
 	f := s.hold.direct
-	if f == nil {
-		return
-	}
-	if stunType(b) == stunRequest { // pion looks whether it is good; a check of ours goes to the other's agent alone
-		f.add(p, time.Now())
-		return
-	}
 	m := &stun.Message{Raw: b}
 	remote := s.pc.CurrentRemoteDescription()
 	if remote == nil || m.Decode() != nil {
 		return
 	}
+	if stunType(b) == stunRequest { // pion looks whether it is good; a check of ours goes to the other's agent alone
+		switch _, moved := moveNumber(m); {
+		case moved && p.conn.done != nil:
+			s.follow(p) // the gate has looked already, for pion never sees it
+		case f != nil:
+			f.add(p, time.Now())
+		}
+		return
+	}
 	_, password := iceCredentials(remote.SDP)
-	if stun.NewShortTermIntegrity(password).Check(m) == nil {
+	if stun.NewShortTermIntegrity(password).Check(m) != nil {
+		return
+	}
+	s.roam.standby.answered(p, m.TransactionID, time.Now())
+	if f != nil {
 		f.answered(p, m.TransactionID, time.Now())
 	}
 }

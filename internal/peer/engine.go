@@ -200,18 +200,19 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	se.SetSRTPReplayProtectionWindow(1024)
 	se.SetSCTPMaxReceiveBufferSize(sctpBuffer)
 	se.SetSCTPRTOMax(sctpRTOMax)
-	network, err := s.openNetwork()
-	if err != nil {
+	if err := s.openNetwork(); err != nil {
 		return nil, fmt.Errorf("open network: %w", err)
 	}
-	if network != nil {
-		se.SetNet(network)
-	}
+	se.SetNet(s.hold.gate)
+	// Later pion takes the path that the pathFinder has found, or that the other side has moved to.
+	se.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
+		return s.hold.gate.agrees(m)
+	})
 	if s.network != nil {
 		se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	}
 	if s.Held {
-		holdBack(&se, s)
+		holdBack(&se)
 	}
 	s.relays = newRelayDialer(s)
 	se.SetICEProxyDialer(s.relays)
@@ -225,14 +226,11 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 }
 
 // holdBack makes pion wait for the other's acceptance: paths that are shut until then are not given up, and a relay is as
-// good as any. Later it takes the direct path that the pathFinder has found.
-func holdBack(se *webrtc.SettingEngine, s *Session) {
+// good as any, for a direct path is looked for beside it.
+func holdBack(se *webrtc.SettingEngine) {
 	se.SetICETimeouts(iceDisconnected, heldFailed, iceKeepAlive)
 	se.SetICEMaxBindingRequests(math.MaxUint16 - 1)
 	se.SetRelayAcceptanceMinWait(0)
-	se.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
-		return s.hold.gate.agrees(m.TransactionID)
-	})
 }
 
 // heldFailed is longer than it can ring and then connect.

@@ -6,33 +6,40 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v4"
 )
 
-// gate is the network of a connection that is made while it rings. Until it is opened, the sockets of our own addresses
-// ask STUN servers what they look like from outside, and send and take nothing else: pion would try them against the
-// other's relay. The sockets to TURN servers are not these and pass. Afterwards it shows ICE checks to the pathFinder,
-// which pion's agent has no place for.
+// gate is the network between pion and the machine's. For a connection that is made while it rings, the sockets of our
+// own addresses ask STUN servers what they look like from outside until it is opened, and send and take nothing else: pion
+// would try them against the other's relay. The sockets to TURN servers are not these and pass. Afterwards it shows ICE
+// checks to the pathFinder, which pion's agent has no place for, and moves a call to another network: see detour.
 type gate struct {
 	transport.Net
 	got func(p packetPath, b []byte) // a check, or the answer to one of ours; borrows b and must not block
 
 	opened atomic.Bool
+	detour atomic.Pointer[detour]
+	names  atomic.Pointer[checkNames]
+	obeyed atomic.Uint32                           // the number of the last move of the other's that was followed
 	chosen atomic.Pointer[packetPath]              // pion is to use it
 	agreed atomic.Pointer[[transactionIDSize]byte] // of a check that came by the chosen path
 	taken  atomic.Pointer[packetPath]              // the chosen path, once the other side sends by it, too
 
-	mu    sync.Mutex
-	conns []*gateConn
-	ours  map[[transactionIDSize]byte]struct{} // checks whose answers are not pion's
-	told  map[packetPath]struct{}              // paths that a check has come by
+	mu     sync.Mutex
+	conns  []*gateConn
+	spares []*gateConn
+	ours   map[[transactionIDSize]byte]time.Time // checks whose answers are not pion's
+	told   map[packetPath]struct{}               // paths that a check has come by
 }
 
 const (
 	transactionIDSize = 12
 	maxPaths          = 24 // that are tried beside pion's
 	maxChecks         = 512
+	checkLife         = 10 * time.Second // nothing that answers does so later
 )
 
 // packetPath is from one of our sockets to an address of the other's.
@@ -44,7 +51,9 @@ type packetPath struct {
 // gateConn is one socket.
 type gateConn struct {
 	transport.UDPConn
-	gate *gate
+	gate   *gate
+	ending atomic.Bool   // pion has set a deadline of its own
+	done   chan struct{} // of a spare: nobody reads it any more
 }
 
 func (g *gate) open() { g.opened.Store(true) }
@@ -55,14 +64,23 @@ func (g *gate) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, er
 	if err != nil {
 		return nil, err
 	}
-	own := &gateConn{c, g}
+	own := &gateConn{UDPConn: c, gate: g}
 	g.mu.Lock()
 	g.conns = append(g.conns, own)
 	g.mu.Unlock()
 	return own, nil
 }
 
-// sockets gives those that are open.
+// at is the socket's address.
+func (c *gateConn) at() netip.Addr {
+	at, ok := c.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return at.AddrPort().Addr().Unmap().WithZone("")
+}
+
+// sockets gives those of pion's that are open.
 func (g *gate) sockets() []*gateConn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -87,15 +105,33 @@ func (c *gateConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if !c.gate.opened.Load() && !(stunType(b) == stunRequest && !hasUsername(b)) {
 		return len(b), nil
 	}
+	if d := c.gate.detour.Load(); d != nil && d.starts(c, to) {
+		return d.by.conn.UDPConn.WriteTo(b, net.UDPAddrFromAddrPort(d.by.to))
+	}
 	return c.UDPConn.WriteTo(b, to)
 }
 
 // ReadFrom implements net.PacketConn.
 func (c *gateConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
+		d := c.gate.detour.Load()
+		if d != nil && d.carrier == c {
+			if n, ok := d.take(b); ok {
+				return n, d.pions(), nil
+			}
+		}
 		n, from, err := c.UDPConn.ReadFrom(b)
-		if err != nil || !c.gate.keeps(c, b[:n], from) {
+		d = c.gate.detour.Load()
+		switch {
+		case err != nil && c.woken(err):
+		case err != nil:
 			return n, from, err
+		case c.gate.keeps(c, b[:n], from):
+		case d != nil && d.isBy(c, from):
+			d.heard(b[:n])
+			return n, d.pions(), nil
+		default:
+			return n, from, nil
 		}
 	}
 }
@@ -129,14 +165,20 @@ func (g *gate) keeps(c *gateConn, b []byte, from net.Addr) bool {
 		}
 		return false
 	}
-	g.mu.Lock()
-	_, mine := g.ours[id]
-	delete(g.ours, id)
-	g.mu.Unlock()
+	mine := g.isOurs(id)
 	if mine {
 		g.got(p, b)
 	}
 	return mine
+}
+
+// isOurs says whether the answer to that check is not for pion; once.
+func (g *gate) isOurs(id [transactionIDSize]byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ours := g.ours[id]
+	delete(g.ours, id)
+	return ours
 }
 
 func pathOf(c *gateConn, from net.Addr) (p packetPath, ok bool) {
@@ -162,24 +204,47 @@ func (g *gate) isNews(p packetPath) bool {
 	return true
 }
 
-// expects notes a check of ours.
-func (g *gate) expects(id [transactionIDSize]byte) bool {
+// expects notes a check of ours. What nobody has answered for long makes room.
+func (g *gate) expects(id [transactionIDSize]byte, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ours == nil {
-		g.ours = map[[transactionIDSize]byte]struct{}{}
+		g.ours = map[[transactionIDSize]byte]time.Time{}
+	}
+	if len(g.ours) >= maxChecks {
+		for old, at := range g.ours {
+			if now.Sub(at) > checkLife {
+				delete(g.ours, old)
+			}
+		}
 	}
 	if len(g.ours) >= maxChecks {
 		return false
 	}
-	g.ours[id] = struct{}{}
+	g.ours[id] = now
 	return true
 }
 
 // agrees is pion's question at each check that it has found good: whether to use this path from now on.
-func (g *gate) agrees(id [transactionIDSize]byte) bool {
+func (g *gate) agrees(m *stun.Message) bool {
+	if number, ok := moveNumber(m); ok {
+		return g.obeys(number)
+	}
 	agreed := g.agreed.Load()
-	return agreed != nil && *agreed == id
+	return agreed != nil && *agreed == m.TransactionID
+}
+
+// forget makes ready for other paths with other names: pion restarts.
+func (g *gate) forget() {
+	g.detour.Store(nil)
+	g.names.Store(nil)
+	g.chosen.Store(nil)
+	g.taken.Store(nil)
+	g.agreed.Store(nil)
+	g.closeSpares(func(*gateConn) bool { return true })
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ours, g.told = nil, nil
 }
 
 // STUN messages as far as they are told apart here (RFC 8489 section 5).

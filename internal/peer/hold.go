@@ -36,7 +36,6 @@ func (s *Session) Release() {
 			s.emit(LocalCandidate{c})
 		}
 		s.hold.tracks, s.hold.ours = nil, nil
-		s.seekDirect()
 	})
 }
 
@@ -90,25 +89,38 @@ func (s *Session) withheld(sdp string) string {
 	return b.String()
 }
 
-// openNetwork gives the network to make connections in; nil: pion's own way.
-func (s *Session) openNetwork() (transport.Net, error) {
-	if !s.Held {
-		return s.network, nil
-	}
+// openNetwork makes the network that pion is given.
+func (s *Session) openNetwork() error {
 	base := s.network
 	if base == nil {
 		std, err := stdnet.NewNet()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		base = std
+		base = machine{std}
 	}
-	s.hold.on = true
+	s.hold.on = s.Held
 	s.hold.gate = &gate{Net: base, got: func(p packetPath, b []byte) {
 		own := append([]byte(nil), b...)
 		s.box.post(func() { s.gotCheck(p, own) })
 	}}
-	return s.hold.gate, nil
+	if !s.Held {
+		s.hold.gate.open()
+	}
+	return nil
+}
+
+// machine is this machine's network. stdnet looks at the interfaces once, when it is made: after a change of network pion
+// would look for paths from addresses that are gone.
+type machine struct{ transport.Net }
+
+// Interfaces implements transport.Net.
+func (machine) Interfaces() ([]*transport.Interface, error) {
+	now, err := stdnet.NewNet()
+	if err != nil {
+		return nil, err
+	}
+	return now.Interfaces()
 }
 
 // pulse begins the beats that end by themselves.
@@ -118,7 +130,8 @@ func (s *Session) pulse() { s.talk.beat.Reset(beatEvery) }
 func (s *Session) beat(now time.Time) {
 	s.findDirect(now)
 	s.lookForLife(now)
-	if s.hold.direct == nil && (s.talk.up || s.talk.over) && s.roam.wokeAt.IsZero() {
+	s.lookForWays(now)
+	if s.hold.direct == nil && (s.talk.up || s.talk.over) && s.roam.wokeAt.IsZero() && !s.roams(now) {
 		s.talk.beat.Stop()
 	}
 }

@@ -24,6 +24,7 @@ type talk struct {
 	early      []Candidate // came before it
 	candidates int
 	theirs     []Candidate // that the other told; as many as candidates
+	ours       Candidate   // the last that we told
 	up         bool        // Connected was said and nothing else since
 	relay      bool
 	path       string // the last that media took
@@ -63,7 +64,10 @@ func (s *Session) listen() {
 	s.pc.OnICECandidate(func(c *webrtc.ICECandidate) {
 		if c != nil { // nil: there are no more
 			i := c.ToJSON()
-			s.box.post(func() { s.gotLocalCandidate(Candidate{i.Candidate, i.SDPMid, i.SDPMLineIndex}) })
+			s.box.post(func() {
+				s.talk.ours = Candidate{i.Candidate, i.SDPMid, i.SDPMLineIndex}
+				s.gotLocalCandidate(s.talk.ours)
+			})
 		}
 	})
 	s.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) {
@@ -149,6 +153,9 @@ func checkSDP(sdp string) error {
 
 func (s *Session) sendOffer(restart bool) {
 	s.guard("own offer", func() error {
+		if restart {
+			s.forgetWays()
+		}
 		offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{
 			OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: true}, ICERestart: restart,
 		})
@@ -180,6 +187,8 @@ func (s *Session) gotOffer(sdp string) error {
 	}
 	if s.roam.asked = time.Now(); s.talk.wasUp && s.noPath() {
 		s.wentDown() // a restart: pion has let go of the old path
+		s.forgetWays()
+		s.talk.theirs = nil
 	}
 	if err := s.refuseForeign(); err != nil {
 		return err
@@ -274,6 +283,7 @@ func (s *Session) gotCandidate(c Candidate) {
 	}
 	s.talk.theirs = append(s.talk.theirs, c)
 	s.tryDirect(c)
+	s.tryWays(c)
 	if !s.talk.described {
 		s.talk.early = append(s.talk.early, c)
 		return
@@ -306,6 +316,7 @@ func (s *Session) connectionChanged() {
 		}
 	case webrtc.PeerConnectionStateDisconnected:
 		s.wentDown()
+		s.seekBeside(false, time.Now())
 	case webrtc.PeerConnectionStateFailed:
 		if s.talk.wasUp {
 			s.fail("The connection was lost.")
@@ -319,15 +330,20 @@ func (s *Session) connectionChanged() {
 // pathChanged says when media has moved between a direct path and a relay, and has the line measured anew on any other
 // path.
 func (s *Session) pathChanged() {
+	if d := s.hold.gate.detour.Load(); d != nil && s.detoured() == nil {
+		s.hold.gate.detour.CompareAndSwap(d, nil) // pion has chosen anew
+	}
 	if path := s.path(); path != "" && path != s.talk.path {
 		if s.talk.path != "" {
 			s.bandwidth.pathChanged(time.Now())
 		}
 		s.talk.path = path
+		s.tend(time.Now())
 	}
 	if relay := s.relayed(); s.talk.up && relay != s.talk.relay {
 		s.talk.relay = relay
 		s.emit(Connected{relay})
+		s.seekDirect()
 	}
 }
 
@@ -351,6 +367,9 @@ func (s *Session) path() string {
 	end := func(c *webrtc.ICECandidate) string {
 		return c.Protocol.String() + net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port)))
 	}
+	if d := s.detoured(); d != nil && d.by != (packetPath{d.carrier, d.from}) {
+		return d.by.conn.LocalAddr().String() + " " + d.by.to.String()
+	}
 	return end(pair.Local) + " " + end(pair.Remote)
 }
 
@@ -359,6 +378,9 @@ func (s *Session) relayed() bool {
 	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
 	if err != nil || pair == nil {
 		return s.RelayOnly
+	}
+	if d := s.detoured(); d != nil && d.by.to != d.from {
+		return false // relays are no ways
 	}
 	return pair.Local.Typ == webrtc.ICECandidateTypeRelay || pair.Remote.Typ == webrtc.ICECandidateTypeRelay
 }

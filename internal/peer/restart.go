@@ -13,8 +13,9 @@ import (
 
 // A path may be silent for two reasons. Either the line is dead at both ends of it: then the path is kept and tried
 // several times a second, because it is the first to come back. Or the line lives and only the path is dead: then another
-// is sought by an ICE restart, which with pion ends the old path at once. So a restart needs a reason: a network that has
-// gone from under the path (NetworkChanged), or the owner's word that the server still answers (Restart).
+// is sought, beside it if there are ways (move.go), else by an ICE restart, which with pion ends the old path at once. So
+// a restart needs a reason: a network that has gone from under the path (NetworkChanged), or the owner's word that the
+// server still answers (Restart).
 
 // roam is what the loop knows of lost paths.
 type roam struct {
@@ -22,7 +23,17 @@ type roam struct {
 	asked     time.Time    // for the last restart
 	again     bool         // another is due when the present one has its answer
 	addresses []netip.Addr // of this machine, when the path was made
+	present   []netip.Addr // when last looked
 	wokeAt    time.Time    // from sleep, and nothing heard yet
+
+	standby  standby
+	lostAt   time.Time  // since when another way is sought in a hurry; zero: it is not
+	gone     bool       // because the path's network is
+	route    netip.Addr // the address that the system would send from
+	wish     netip.Addr // the same, if that is new and media does not
+	wishedAt time.Time
+	telling  *telling // of a move
+	number   uint32   // of the last one
 }
 
 const (
@@ -91,9 +102,10 @@ func (s *Session) lookForLife(now time.Time) {
 
 func (s *Session) cameBack() {
 	s.talk.up, s.talk.wasUp, s.talk.relay = true, true, s.relayed()
-	s.roam.addresses = s.ownAddresses()
 	s.setOpen(true)
 	s.emit(Connected{s.talk.relay})
+	s.settled(time.Now())
+	s.seekDirect()
 }
 
 // stillSilent notices a path that was back for a moment only, so that pion never saw it.
@@ -101,6 +113,7 @@ func (s *Session) stillSilent(now time.Time) {
 	silent := s.pc.ConnectionState() == webrtc.PeerConnectionStateDisconnected
 	if s.talk.up && silent && !s.heard.since(now.Add(-iceDisconnected)) {
 		s.wentDown()
+		s.seekBeside(false, now)
 	}
 }
 
@@ -156,22 +169,28 @@ func (s *Session) NetworkChanged(slept bool) {
 		if s.talk.over || s.hold.on || !s.talk.wasUp {
 			return
 		}
-		now := s.ownAddresses()
-		gone := missing(s.roam.addresses, now)
+		now := time.Now()
+		s.roam.present = s.ownAddresses()
+		gone := missing(s.roam.addresses, s.roam.present)
 		switch {
 		case len(gone) > 0 && s.standsOn(gone):
-			s.pathLost()
-		case !s.talk.up && len(missing(now, s.roam.addresses)) > 0:
+			s.tend(now)
+			s.seekBeside(true, now)
+		case !s.talk.up && len(missing(s.roam.present, s.roam.addresses)) > 0:
 			s.pathLost() // a new way
 		case slept:
-			s.roam.wokeAt = time.Now()
+			s.roam.wokeAt = now
 			s.pulse()
+		default:
+			s.preferRoute(now)
+			s.tend(now)
 		}
 	})
 }
 
 // pathLost gives the path up for good and seeks another, as soon as there is a network to seek it in.
 func (s *Session) pathLost() {
+	s.roam.lostAt, s.roam.telling = time.Time{}, nil
 	s.wentDown()
 	addresses := s.ownAddresses()
 	if len(addresses) == 0 {
@@ -179,17 +198,6 @@ func (s *Session) pathLost() {
 	}
 	s.roam.addresses = addresses
 	s.restart()
-}
-
-// standsOn says whether the path begins at one of these addresses, as far as it is known: a relay is reached from some
-// address, and what it is nobody tells.
-func (s *Session) standsOn(gone []netip.Addr) bool {
-	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
-	if err != nil || pair == nil || pair.Local.Typ != webrtc.ICECandidateTypeHost {
-		return true
-	}
-	a, err := netip.ParseAddr(pair.Local.Address)
-	return err != nil || slices.Contains(gone, a.Unmap().WithZone(""))
 }
 
 // ownAddresses gives those of this machine that others may reach.

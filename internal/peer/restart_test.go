@@ -103,6 +103,64 @@ func TestRestartOfTheOtherKind(t *testing.T) {
 	flows(t, a, b)
 }
 
+// A machine wakes: a path that still carries is kept, a dead one is given up long before it looks silent.
+func TestWakeFromSleep(t *testing.T) {
+	l, nets := newLine(t, 5*time.Millisecond, 0, 0)
+	a, b := newPair(t, func(s *Session) { s.IncludeLoopback = false }, nets...)
+	call(t, a, b)
+	flows(t, a, b)
+	a.NetworkChanged(true)
+	looked := make(chan time.Time, 1)
+	eventually(t, "a has looked for life", func() bool {
+		a.box.post(func() { looked <- a.roam.wokeAt })
+		return (<-looked).IsZero()
+	})
+	if offers(a) > 1 || has[Disconnected](a) {
+		t.Error("a living path was given up")
+	}
+	l.dead.Store(true)
+	eventually(t, "silence", func() bool { return !a.heard.since(time.Now().Add(-100 * time.Millisecond)) })
+	woke := time.Now()
+	a.NetworkChanged(true)
+	eventually(t, "another offer", func() bool { return offers(a) == 2 })
+	t.Logf("offered %v after waking", time.Since(woke).Round(time.Millisecond))
+	l.dead.Store(false)
+	nextPicture(t, a, b)
+	a.eye.again()
+	b.eye.again()
+	flows(t, a, b)
+}
+
+// After a restart the relay may be found first. It is a beginning only: the direct path is looked for beside it.
+func TestDirectPathAfterARestart(t *testing.T) {
+	udp, _ := newRelay(t)
+	a, b, taps := heldPair(t, udp)
+	eventually(t, "connected while it rings", func() bool { return ready(a) && ready(b) })
+	var shut atomic.Bool
+	for _, tap := range taps {
+		tap.loses = func([]byte) bool { return shut.Load() }
+	}
+	b.Release()
+	a.Release()
+	goes := func(relay bool, restarts int) bool {
+		x, n := find[Connected](a)
+		y, m := find[Connected](b)
+		return n > restarts && m > restarts && x.Relay == relay && y.Relay == relay
+	}
+	eventually(t, "a direct path", func() bool { return goes(false, 0) })
+	shut.Store(true)
+	a.Restart(true)
+	eventually(t, "the relay", func() bool { return goes(true, 1) })
+	shut.Store(false)
+	eventually(t, "a direct path again", func() bool { return goes(false, 2) })
+	a.eye.again()
+	b.eye.again()
+	flows(t, a, b)
+	if offers(a)+offers(b) != 2 {
+		t.Errorf("%d offers", offers(a)+offers(b))
+	}
+}
+
 // roaming is a machine with one network at a time.
 type roaming struct {
 	transport.Net
@@ -181,7 +239,7 @@ func TestNetworkChange(t *testing.T) {
 			if !remeasured(a) || !remeasured(b) {
 				t.Error("the new path is taken for the old one")
 			}
-			if n := offers(a); n != 2 {
+			if n := offers(a); n != 1 { // the old network's end was heard of, so the new one was tried beside it
 				t.Errorf("%d offers", n)
 			}
 		})

@@ -316,6 +316,7 @@ func (s *Session) Close() {
 			if err := s.pc.GracefulClose(); err != nil {
 				s.log.Debug("close connection", "err", err)
 			}
+			s.hold.gate.forget()
 		}
 		s.devices.Wait()
 		s.wg.Wait()

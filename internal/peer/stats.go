@@ -22,6 +22,7 @@ type statsMeter struct {
 // everySecond says Stats, and Connected again when the path changed.
 func (s *Session) everySecond(m *statsMeter, now time.Time) {
 	s.stillSilent(now)
+	s.keepWays(now)
 	s.bandwidth.second(s.pc.ConnectionState() == webrtc.PeerConnectionStateConnected, now)
 	if !s.talk.up {
 		m.primed = false
