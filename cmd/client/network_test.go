@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -30,7 +32,16 @@ func TestNetworksAreWatchedUntilClosed(t *testing.T) {
 	n.close() // never started
 	n.start()
 	n.close()
-	if s := look(); s.at.IsZero() {
+	s := look()
+	if s.at.IsZero() {
 		t.Error("not looked")
+	}
+	if changed, _ := look().differs(s); changed {
+		t.Errorf("two looks differ: %v", s.addresses)
+	}
+	for _, a := range s.addresses {
+		if name, at, _ := strings.Cut(a, " "); name == "route" && net.ParseIP(at) == nil {
+			t.Errorf("sends from %q", at)
+		}
 	}
 }
