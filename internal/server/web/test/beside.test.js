@@ -111,6 +111,27 @@ test('after a restart of the server, a relayed call seeks another path with new 
     }
 });
 
+test('a way that is lost with its network is sought anew at once', async () => {
+    for (const first of ['disconnected', 'changed']) {
+        forget();
+        const {calling, pc} = await talking();
+        if (first === 'changed') {
+            calling.networkChanged();
+            await settle();
+            await settle();
+            assert.equal(pc.offers.length, 1, 'a way that carries is kept');
+        }
+        pc.become('disconnected');
+        if (first === 'disconnected')
+            calling.networkChanged();
+        await settle();
+        await settle();
+        assert.deepEqual(pc.offers.map(o => o.iceRestart), [false, true], first);
+        pc.become('connected');
+        calling.hangup();
+    }
+});
+
 test('a connection that is up is not offered anew by itself', async t => {
     const {calling, id, pc, push} = await talking();
     t.mock.timers.enable({apis: ['setTimeout']});

@@ -239,6 +239,11 @@ export class Calling {
         this.#apply({type: 'GotEnded', id, reason});
     }
 
+    /** This machine has other networks than before. */
+    networkChanged() {
+        this.#media.peer?.networkChanged();
+    }
+
     /** While media is gone the call waits for the server: it is asked for at a steady pace. */
     #hurry() {
         const {id} = this.state;

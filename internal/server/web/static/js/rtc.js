@@ -36,6 +36,9 @@ import {Channel, dataLabel, dataProtocol} from './channel.js';
 /** The caller tries a restart first, so that both rarely do at once. */
 const restartAfterMs = {offerer: 2000, answerer: 6000};
 const restartAgainMs = 8000;
+
+/** A way that is lost so soon after this machine's networks have changed was lost by that, and will not come back. */
+const changeCountsMs = 10_000;
 const statsEveryMs = 1000;
 const eagerEveryMs = 50;
 const eagerForMs = 30_000;
@@ -91,6 +94,7 @@ export class Peer {
     #received = {packets: 0, lost: 0};
     #began = performance.now();
     #measured = 0;
+    #networkChanged = -Infinity;
     /** The other side's sound and picture, in one stream for one video element. */
     remote = new MediaStream();
 
@@ -165,6 +169,13 @@ export class Peer {
     restart(offers = 0) {
         if (this.#wasUp && !this.#held && !(offers && offers < this.#offers))
             this.#restartIn(0, true);
+    }
+
+    /** This machine has other networks than before. */
+    networkChanged() {
+        this.#networkChanged = performance.now();
+        if (this.#wasUp && !this.#held && ['disconnected', 'failed'].includes(this.#pc.connectionState))
+            this.#restartIn(0);
     }
 
     /** @param {string} sdp */
@@ -306,7 +317,10 @@ export class Peer {
             if (this.#held)
                 break;
             this.#owner.onDown();
-            this.#restartIn(this.#offerer ? restartAfterMs.offerer : restartAfterMs.answerer);
+            if (performance.now() - this.#networkChanged < changeCountsMs)
+                this.#restartIn(0);
+            else
+                this.#restartIn(this.#offerer ? restartAfterMs.offerer : restartAfterMs.answerer);
             break;
         case 'failed':
             if (!this.#wasUp || this.#held) {

@@ -73,7 +73,12 @@ export class Session {
         });
         this.account = new Account({api, changed, gone: note => this.#signedOut('', note)});
         addEventListener('hashchange', () => this.#moved());
-        addEventListener('online', () => this.#link.hurry());
+        addEventListener('online', () => {
+            this.#link.hurry();
+            this.calling.networkChanged();
+        });
+        // Safari and Firefox lack it.
+        /** @type {any} */ (navigator).connection?.addEventListener('change', () => this.calling.networkChanged());
         addEventListener('offline', () => this.#link.check());
         addEventListener('pagehide', () => this.calling.leave());
         document.addEventListener('visibilitychange', () => {
