@@ -60,6 +60,9 @@ func (e Envelope) in(call string) Envelope         { e.CallID = call; return e }
 func (e Envelope) number(seq, ack uint64) Envelope { e.Seq, e.Ack = seq, ack; return e }
 func (e Envelope) text() Envelope                  { e.Type = TypeText; return e }
 
+// adder takes one message; the envelope's data is the payload.
+type adder func(name string, e Envelope, data any)
+
 // goldens has every method in every role it plays.
 func goldens() []golden {
 	var all []golden
@@ -67,6 +70,16 @@ func goldens() []golden {
 		e.Data = Encode(data)
 		all = append(all, golden{name, e, data})
 	}
+	sessionGoldens(add)
+	peopleGoldens(add)
+	chatGoldens(add)
+	ringGoldens(add)
+	callGoldens(add)
+	return all
+}
+
+// sessionGoldens are about the connection itself.
+func sessionGoldens(add adder) {
 	add("user-connect.request", request(UserConnect, nil), Connect{DeviceID: "dev23456789abcdefghijklmno", Device: "Ann's laptop", Client: "visavis/0.1.0"})
 	add("user-connect.reply", reply(UserConnect, nil), Connected{Self: ann, Users: []User{echo}, CallID: callID, Server: "visavis-server/0.1.0"})
 	add("user-connect-again.reply", reply(UserConnect, nil), Connected{
@@ -84,6 +97,10 @@ func goldens() []golden {
 	add("server-stopping.push", push(ServerStopping, CodeStopping, "", nil).number(58, 12), Stopping{AfterMs: 3141})
 	add("call-cancel-numbered.request", request(CallCancel, nil).in(callID).number(13, 58), nil)
 	add("call-ended-numbered.push", push(CallEnded, CodeEnded, bobID, nil).in(callID).number(59, 13), Ended{Reason: EndCancelled, ByID: bobID})
+}
+
+// peopleGoldens say who is there.
+func peopleGoldens(add adder) {
 	add("user-list.request", request(UserList, nil), nil)
 	add("user-list.reply", reply(UserList, nil), Users{Users: []User{ann, echo}})
 	add("user-list.push", push(UserList, CodeUserList, "", nil), Users{Users: []User{ann}})
@@ -92,7 +109,10 @@ func goldens() []golden {
 	add("user-online-dnd.push", push(UserOnline, CodeUserOnline, annID, nil), UserChange{User: User{ID: annID, Name: "Ann", Kind: KindPerson, Online: true, DND: true}})
 	add("user-removed.push", push(UserRemoved, CodeUserRemoved, annID, nil), UserChange{User: User{ID: annID, Name: "Ann", Kind: KindPerson}})
 	add("user-self.push", push(UserSelf, CodeUserSelf, bobID, nil), UserChange{User: User{ID: bobID, Name: "Bob", Kind: KindPerson, Online: true, DND: true}})
-	add("call-ended-dnd.push", push(CallEnded, CodeEnded, bobID, nil).in(callID), Ended{Reason: EndDoNotDisturb, ByID: bobID})
+}
+
+// chatGoldens are text.
+func chatGoldens(add adder) {
 	add("message-sendtoall.request", request(MessageSendToAll, nil).text(), Text{Text: "Good morning"})
 	add("message-sendto.request", request(MessageSendTo, nil).to(bobID).text(), Text{Text: line1.Text})
 	add("message-sendto.reply", reply(MessageSendTo, nil).text(), line1)
@@ -103,6 +123,11 @@ func goldens() []golden {
 	add("message-unread.reply", reply(MessageUnread, nil), Unread{Newest: 9, Chats: []UnreadChat{{With: bobID, Count: 2, Last: 8}, {Count: 1, Last: 5}}})
 	add("message-read.request", request(MessageRead, nil), Read{With: bobID, ID: 8})
 	add("message-read.push", push(MessageRead, CodeRead, annID, nil), Read{ID: 5})
+}
+
+// ringGoldens begin a call and end it.
+func ringGoldens(add adder) {
+	add("call-ended-dnd.push", push(CallEnded, CodeEnded, bobID, nil).in(callID), Ended{Reason: EndDoNotDisturb, ByID: bobID})
 	add("call-invite.request", request(CallInvite, nil).to(bobID).in(callID), Invite{Video: true})
 	add("call-invite.reply", reply(CallInvite, nil).in(callID), Invited{})
 	add("call-invite.merged", reply(CallInvite, nil).in(callID), Invited{Merged: "hers3456789abcdefghijklmno", ICEServers: turn, Peer: &ann, Video: true})
@@ -116,12 +141,6 @@ func goldens() []golden {
 	add("call-ringing-early.push", push(CallRinging, CodeRinging, bobID, nil).in(callID), Ringing{Devices: 1, Device: "1", ICEServers: turn})
 	add("call-accept-early.request", request(CallAccept, nil).in(callID), Accept{Video: true, Early: true})
 	add("call-accept-early.push", push(CallAccept, CodeAccepted, bobID, nil).in(callID), Accepted{Video: true, ICEServers: turn, Device: "1"})
-	add("message-offer-early.request", request(MessageOffer, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", Device: "1"})
-	add("message-offer-fresh.request", request(MessageOffer, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", Fresh: true})
-	add("message-offer-fresh.push", push(MessageOffer, CodeOffer, annID, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", Fresh: true})
-	add("message-answer-early.push", push(MessageAnswer, CodeAnswer, bobID, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 0.0.0.0\r\n", Device: "1"})
-	add("message-candidate-early.push", push(MessageCandidate, CodeCandidate, bobID, nil).in(callID),
-		Candidate{Candidate: "candidate:1 1 udp 41885439 192.0.2.1 50000 typ relay raddr 0.0.0.0 rport 0", SDPMid: &mid, SDPMLineIndex: &line, Device: "1"})
 	add("call-ringing.push", push(CallRinging, CodeRinging, bobID, nil).in(callID), Ringing{Devices: 2})
 	add("call-accept.request", request(CallAccept, nil).in(callID), Accept{Video: true})
 	add("call-accept.reply", reply(CallAccept, nil).in(callID), Accepted{Video: true, ICEServers: turn})
@@ -132,6 +151,16 @@ func goldens() []golden {
 	add("call-hangup-other.request", request(CallHangup, nil).in(callID), Hangup{Reason: EndHangup, ByID: annID})
 	add("call-hangup.beside", Envelope{Method: CallHangup, CallID: callID}, Hangup{Reason: EndHangup})
 	add("call-ended.push", push(CallEnded, CodeEnded, bobID, nil).in(callID), Ended{Reason: EndHangup, ByID: bobID})
+}
+
+// callGoldens are what two who are in a call, or about to be, tell each other.
+func callGoldens(add adder) {
+	add("message-offer-early.request", request(MessageOffer, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", Device: "1"})
+	add("message-offer-fresh.request", request(MessageOffer, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", Fresh: true})
+	add("message-offer-fresh.push", push(MessageOffer, CodeOffer, annID, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\n", Fresh: true})
+	add("message-answer-early.push", push(MessageAnswer, CodeAnswer, bobID, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 0.0.0.0\r\n", Device: "1"})
+	add("message-candidate-early.push", push(MessageCandidate, CodeCandidate, bobID, nil).in(callID),
+		Candidate{Candidate: "candidate:1 1 udp 41885439 192.0.2.1 50000 typ relay raddr 0.0.0.0 rport 0", SDPMid: &mid, SDPMLineIndex: &line, Device: "1"})
 	add("call-media.request", request(CallMedia, nil).in(callID), Media{Microphone: true, Camera: false})
 	add("call-media.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: false})
 	add("call-media-paused.push", push(CallMedia, CodeMedia, annID, nil).in(callID), Media{Microphone: true, Camera: true, Paused: true})
@@ -150,7 +179,6 @@ func goldens() []golden {
 	add("message-offer.request", request(MessageOffer, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"})
 	add("message-answer.request", request(MessageAnswer, nil).in(callID), SDP{SDP: "v=0\r\no=- 3 4 IN IP4 127.0.0.1\r\n"})
 	add("message-candidate.request", request(MessageCandidate, nil).in(callID), Candidate{})
-	return all
 }
 
 func TestGoldenMessages(t *testing.T) {
