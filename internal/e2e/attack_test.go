@@ -305,66 +305,78 @@ func TestAttackFloodBesideOthers(t *testing.T) {
 type loris struct {
 	what  string
 	conns []net.Conn
-	next  func(i int) []byte // what to send in second i
+	say   byte // each second
+}
+
+// lorises opens five thousand in three ways.
+func (v *visitor) lorises() []loris {
+	v.s.t.Helper()
+	head := "POST /api/login HTTP/1.1\r\nHost: x\r\n"
+	return []loris{
+		{"handshake", v.dawdle(4400, "127.4.0.1", false, "\x16"), 3},
+		{"headers", v.dawdle(400, "127.4.1.1", true, head), 'x'},
+		{"body", v.dawdle(200, "127.4.2.1", true, head+"Content-Length: 10000\r\n\r\n"), '{'},
+	}
+}
+
+// dawdle opens n connections from an address, and says how each begins.
+func (v *visitor) dawdle(n int, address string, inTLS bool, first string) (conns []net.Conn) {
+	v.s.t.Helper()
+	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	conf := v.tls.Clone()
+	conf.ServerName = "127.0.0.1"
+	for range n {
+		c, err := dial.DialContext(v.s.ctx, "tcp", strings.TrimPrefix(v.s.srv.URL, "https://"))
+		v.s.must(err)
+		v.s.t.Cleanup(func() { _ = c.Close() })
+		if inTLS {
+			secure := tls.Client(c, conf)
+			v.s.must(secure.HandshakeContext(v.s.ctx))
+			c = secure
+		}
+		_, err = io.WriteString(c, first)
+		v.s.must(err)
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// ends sends when the last of them was closed by the server.
+func (l *loris) ends(t *testing.T) <-chan time.Time {
+	var all sync.WaitGroup
+	for _, c := range l.conns {
+		all.Go(func() {
+			_ = c.SetReadDeadline(time.Now().Add(limit))
+			_, err := io.Copy(io.Discard, c)
+			if ne, ok := err.(net.Error); ok && ne.Timeout() { //nolint:errorlint // as it comes from the socket
+				t.Errorf("a connection that dawdles in its %s is never closed", l.what)
+			}
+		})
+	}
+	last := make(chan time.Time, 1)
+	go func() { all.Wait(); last <- time.Now() }()
+	return last
 }
 
 // TestAttackSlowLoris opens five thousand connections that say a byte a second: in the TLS handshake, in the headers of a
 // request, in its body.
 func TestAttackSlowLoris(t *testing.T) {
 	s := newScene(t, []string{"alice"})
-	at := strings.TrimPrefix(s.srv.URL, "https://")
 	v := s.visitor("127.0.0.1")
-	open := func(n int, address string, tlsToo bool, first string) (conns []net.Conn) {
-		dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-		for range n {
-			c, err := dial.DialContext(s.ctx, "tcp", at)
-			s.must(err)
-			if tlsToo {
-				conf := v.tls.Clone()
-				conf.ServerName = "127.0.0.1"
-				tc := tls.Client(c, conf)
-				s.must(tc.HandshakeContext(s.ctx))
-				c = tc
-			}
-			_, err = io.WriteString(c, first)
-			s.must(err)
-			conns = append(conns, c)
-		}
-		return conns
-	}
-	head := "POST /api/login HTTP/1.1\r\nHost: x\r\n"
 	begin := time.Now()
-	all := []loris{
-		{"handshake", open(4400, "127.4.0.1", false, "\x16"), func(int) []byte { return []byte{3} }},
-		{"headers", open(400, "127.4.1.1", true, head), func(int) []byte { return []byte("x") }},
-		{"body", open(200, "127.4.2.1", true, head+"Content-Length: 10000\r\n\r\n"), func(int) []byte { return []byte("{") }},
-	}
+	all := v.lorises()
 	opened := time.Now()
-	var ends sync.WaitGroup
-	var mu sync.Mutex
-	last := map[string]time.Time{}
-	for _, l := range all {
-		for _, c := range l.conns {
-			ends.Go(func() {
-				_ = c.SetReadDeadline(time.Now().Add(limit))
-				_, err := io.Copy(io.Discard, c)
-				if ne, ok := err.(net.Error); ok && ne.Timeout() { //nolint:errorlint // as it comes from the socket
-					t.Errorf("a connection that dawdles in its %s is never closed", l.what)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				last[l.what] = time.Now()
-			})
-		}
-	}
-	done := make(chan struct{})
-	go func() { ends.Wait(); close(done) }()
+	t.Logf("opened within %v", opened.Sub(begin))
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	for i := 0; ; i++ {
+	var ends []<-chan time.Time
+	for _, l := range all {
+		ends = append(ends, l.ends(t))
+	}
+	for open := len(all); open > 0; {
 		for _, l := range all {
 			for _, c := range l.conns {
-				_, _ = c.Write(l.next(i)) // closed ones take nothing
+				_, _ = c.Write([]byte{l.say}) // closed ones take nothing
 			}
 		}
 		start := time.Now()
@@ -373,30 +385,20 @@ func TestAttackSlowLoris(t *testing.T) {
 		} else if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("alice signs in within %v", took)
 		}
-		select {
-		case <-second.C:
-			continue
-		case <-done:
-		}
-		break
-	}
-	for what, at := range last {
-		if took := at.Sub(opened); took > 12*time.Second {
-			t.Errorf("the last connection that dawdles in its %s was closed after %v", what, took)
-		}
-	}
-	for _, l := range all {
-		for _, c := range l.conns {
-			_ = c.Close()
+		<-second.C
+		for i, l := range all {
+			select {
+			case at := <-ends[i]:
+				open--
+				took := at.Sub(opened).Round(100 * time.Millisecond)
+				t.Logf("the last connection that dawdles in its %s was closed after %v", l.what, took)
+				if took > 12*time.Second {
+					t.Errorf("that is too late: %s", l.what)
+				}
+			default:
+			}
 		}
 	}
-	t.Logf("opened within %v; closed after %v", opened.Sub(begin), func() map[string]string {
-		m := map[string]string{}
-		for what, at := range last {
-			m[what] = at.Sub(opened).Round(100 * time.Millisecond).String()
-		}
-		return m
-	}())
 }
 
 // TestAttackFileDescriptorExhaustion opens connections until the server has no descriptor left for more.

@@ -11,6 +11,28 @@ import (
 	"visavis.example/internal/signal"
 )
 
+// accountAPI is the Go client's side of the account API, and somebody who uses it.
+type accountAPI struct {
+	*signal.API
+	t     *testing.T
+	self  signal.User
+	token string
+}
+
+func (a *accountAPI) must(err error) {
+	a.t.Helper()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func (a *accountAPI) wants(code string, err error) {
+	a.t.Helper()
+	if !signal.IsCode(err, code) {
+		a.t.Fatalf("%v, want %s", err, code)
+	}
+}
+
 // The Go client's side of the account API against the real server, from sign-up to the end.
 func TestAccountAPI(t *testing.T) {
 	s := open(t, func(c *server.Config) { c.SignUp = signal.SignUpInvite })
@@ -18,94 +40,130 @@ func TestAccountAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := signal.NewAPI(address, s.tls)
-	defer api.Close()
-	ctx := t.Context()
-	v := s.operate(admin.Request{Command: admin.InviteCreate, Invite: admin.NewInvite{Uses: 2}}).Invite
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	wants := func(code string, err error) {
-		t.Helper()
-		if !signal.IsCode(err, code) {
-			t.Fatalf("%v, want %s", err, code)
-		}
-	}
+	anna := &accountAPI{API: signal.NewAPI(address, s.tls), t: t}
+	defer anna.Close()
+	bob := anna.signUp(s.operate(admin.Request{Command: admin.InviteCreate, Invite: admin.NewInvite{Uses: 2}}).Invite)
+	anna.invites()
+	anna.blocks(bob)
+	anna.notDisturbed()
+	ended := anna.sessions()
+	anna.changesPassword()
+	anna.exports(ended)
+	anna.leaves()
+}
+
+// signUp uses up an invite for two.
+func (a *accountAPI) signUp(v *signal.Invitation) (bob signal.User) {
+	a.t.Helper()
+	ctx := a.t.Context()
 	enter := func(name string) (signal.User, string) {
-		t.Helper()
-		in, err := api.Register(ctx, signal.Register{Name: name, Password: password, Device: name + "'s", Invite: v.Invite})
-		must(err)
+		a.t.Helper()
+		in, err := a.Register(ctx, signal.Register{Name: name, Password: password, Device: name + "'s", Invite: v.Invite})
+		a.must(err)
 		return in.User, in.Token
 	}
-	good, err := api.CheckInvite(ctx, v.Invite)
-	must(err)
+	good, err := a.CheckInvite(ctx, v.Invite)
+	a.must(err)
 	if good.By != "" || !good.Expires.Equal(v.Expires) {
-		t.Errorf("the invite is %+v", good)
+		a.t.Errorf("the invite is %+v", good)
 	}
-	anna, token := enter("anna")
-	bob, _ := enter("bob")
-	_, err = api.Register(ctx, signal.Register{Name: "carol", Password: password, Invite: v.Invite})
-	wants(signal.ErrInviteInvalid, err)
-	_, err = api.CheckInvite(ctx, v.Invite)
-	wants(signal.ErrInviteInvalid, err)
+	a.self, a.token = enter("anna")
+	bob, _ = enter("bob")
+	_, err = a.Register(ctx, signal.Register{Name: "carol", Password: password, Invite: v.Invite})
+	a.wants(signal.ErrInviteInvalid, err)
+	_, err = a.CheckInvite(ctx, v.Invite)
+	a.wants(signal.ErrInviteInvalid, err)
+	return bob
+}
 
-	own, err := api.CreateInvite(ctx, token, signal.NewInvite{Uses: 5})
-	must(err)
-	list, err := api.Invites(ctx, token)
-	must(err)
+func (a *accountAPI) invites() {
+	a.t.Helper()
+	ctx := a.t.Context()
+	own, err := a.CreateInvite(ctx, a.token, signal.NewInvite{Uses: 5})
+	a.must(err)
+	list, err := a.Invites(ctx, a.token)
+	a.must(err)
 	if len(list.Invites) != 1 || list.Invites[0].ID != own.ID || list.Invites[0].UsesLeft != 5 {
-		t.Errorf("invites %+v", list)
+		a.t.Errorf("invites %+v", list)
 	}
-	must(api.RevokeInvite(ctx, token, own.ID))
-	wants(signal.ErrNotFound, api.RevokeInvite(ctx, token, own.ID))
+	a.must(a.RevokeInvite(ctx, a.token, own.ID))
+	a.wants(signal.ErrNotFound, a.RevokeInvite(ctx, a.token, own.ID))
+}
 
-	must(api.Block(ctx, token, bob.ID))
-	blocked, err := api.Blocks(ctx, token)
-	must(err)
+func (a *accountAPI) blocks(bob signal.User) {
+	a.t.Helper()
+	ctx := a.t.Context()
+	a.must(a.Block(ctx, a.token, bob.ID))
+	blocked, err := a.Blocks(ctx, a.token)
+	a.must(err)
 	if len(blocked.Users) != 1 || blocked.Users[0].Name != "bob" {
-		t.Errorf("blocked %+v", blocked)
+		a.t.Errorf("blocked %+v", blocked)
 	}
-	must(api.Unblock(ctx, token, bob.ID))
-	wants(signal.ErrNotFound, api.Block(ctx, token, signal.NewID()))
+	a.must(a.Unblock(ctx, a.token, bob.ID))
+	a.wants(signal.ErrNotFound, a.Block(ctx, a.token, signal.NewID()))
+}
 
+func (a *accountAPI) notDisturbed() {
+	a.t.Helper()
+	ctx := a.t.Context()
 	until := time.Now().Add(time.Hour)
-	must(api.SetDND(ctx, token, signal.DND{On: true, Until: &until}))
-	me, err := api.Account(ctx, token)
-	must(err)
-	if me.User.ID != anna.ID || !me.MayInvite || me.DND == nil || me.DND.Until.Sub(until).Abs() > time.Millisecond {
-		t.Errorf("anna is %+v", me)
+	a.must(a.SetDND(ctx, a.token, signal.DND{On: true, Until: &until}))
+	me, err := a.Account(ctx, a.token)
+	a.must(err)
+	if me.User.ID != a.self.ID || !me.MayInvite || me.DND == nil || me.DND.Until.Sub(until).Abs() > time.Millisecond {
+		a.t.Errorf("anna is %+v", me)
 	}
-	must(api.SetDND(ctx, token, signal.DND{}))
+	a.must(a.SetDND(ctx, a.token, signal.DND{}))
+}
 
-	in, err := api.Login(ctx, signal.Register{Name: "anna", Password: password, Device: "tablet"})
-	must(err)
-	sessions, err := api.Sessions(ctx, token)
-	must(err)
+// another is anna's password later on.
+const another = "quite another"
+
+func (a *accountAPI) changesPassword() {
+	a.t.Helper()
+	ctx := a.t.Context()
+	a.wants(signal.ErrWrongPassword, a.ChangePassword(ctx, a.token, signal.NewPassword{Old: "no", New: another}))
+	a.must(a.ChangePassword(ctx, a.token, signal.NewPassword{Old: password, New: another}))
+}
+
+// sessions ends others one by one and all at once; it gives the token of one that has ended.
+func (a *accountAPI) sessions() (ended string) {
+	a.t.Helper()
+	ctx := a.t.Context()
+	in, err := a.Login(ctx, signal.Register{Name: "anna", Password: password, Device: "tablet"})
+	a.must(err)
+	sessions, err := a.Sessions(ctx, a.token)
+	a.must(err)
 	for _, n := range sessions.Sessions {
 		if !n.Current {
-			must(api.EndSession(ctx, token, n.ID))
+			a.must(a.EndSession(ctx, a.token, n.ID))
 		}
 	}
-	_, err = api.Me(ctx, in.Token)
-	wants(signal.ErrUnauthorized, err)
-	must(api.EndSessions(ctx, token, false))
-	wants(signal.ErrWrongPassword, api.ChangePassword(ctx, token, signal.NewPassword{Old: "no", New: "quite another"}))
-	must(api.ChangePassword(ctx, token, signal.NewPassword{Old: password, New: "quite another"}))
+	_, err = a.Me(ctx, in.Token)
+	a.wants(signal.ErrUnauthorized, err)
+	a.must(a.EndSessions(ctx, a.token, false))
+	return in.Token
+}
 
+func (a *accountAPI) exports(ended string) {
+	a.t.Helper()
+	ctx := a.t.Context()
 	var b bytes.Buffer
-	must(api.Export(ctx, token, &b))
+	a.must(a.Export(ctx, a.token, &b))
 	var x struct {
 		Account struct{ Name string }
 	}
 	if err := json.Unmarshal(b.Bytes(), &x); err != nil || x.Account.Name != "anna" {
-		t.Errorf("export %s, %v", b.String(), err)
+		a.t.Errorf("export %s, %v", b.String(), err)
 	}
-	wants(signal.ErrUnauthorized, api.Export(ctx, in.Token, &b))
-	wants(signal.ErrWrongPassword, api.DeleteAccount(ctx, token, signal.Leave{Password: password}))
-	must(api.DeleteAccount(ctx, token, signal.Leave{Password: "quite another", Lines: true}))
-	_, err = api.Account(ctx, token)
-	wants(signal.ErrUnauthorized, err)
+	a.wants(signal.ErrUnauthorized, a.Export(ctx, ended, &b))
+}
+
+func (a *accountAPI) leaves() {
+	a.t.Helper()
+	ctx := a.t.Context()
+	a.wants(signal.ErrWrongPassword, a.DeleteAccount(ctx, a.token, signal.Leave{Password: password}))
+	a.must(a.DeleteAccount(ctx, a.token, signal.Leave{Password: another, Lines: true}))
+	_, err := a.Account(ctx, a.token)
+	a.wants(signal.ErrUnauthorized, err)
 }

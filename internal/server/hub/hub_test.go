@@ -45,27 +45,7 @@ func TestACallFromInviteToHangup(t *testing.T) {
 	b1.refused(signal.ErrAlreadyAnswered, signal.CallReject, "", id(1), signal.Reject{})
 
 	onlyTheTwo(id(1), b1, c)
-	offer := "v=0\r\na=candidate:1 1 udp 2130706431 192.0.2.9 4321 typ host\r\n"
-	a.must(signal.MessageOffer, "", id(1), signal.SDP{SDP: offer})
-	if s, e := take[signal.SDP](b2, signal.CodeOffer); s.SDP != offer || e.FromID != "alice" || e.Method != signal.MessageOffer {
-		t.Fatalf("offer arrives as %+v in %+v", s, e)
-	}
-	b2.must(signal.MessageAnswer, "", id(1), signal.SDP{SDP: "v=0\r\n"})
-	take[signal.SDP](a, signal.CodeAnswer)
-	b2.must(signal.MessageCandidate, "", id(1), signal.Candidate{Candidate: "candidate:1 1 udp 1 2001:db8::7 9 typ host"})
-	b2.must(signal.MessageCandidate, "", id(1), signal.Candidate{Candidate: "candidate:1 1 udp 1 abc.local 9 typ host"})
-	take[signal.Candidate](a, signal.CodeCandidate)
-	if want := []string{id(1) + " 192.0.2.9", id(1) + " 2001:db8::7"}; !slices.Equal(w.peers, want) {
-		t.Fatalf("the relay was told %v, want %v", w.peers, want)
-	}
-	a.must(signal.CallMedia, "", id(1), signal.Media{Microphone: true})
-	if m, _ := take[signal.Media](b2, signal.CodeMedia); !m.Microphone || m.Camera {
-		t.Fatalf("switches arrive as %+v", m)
-	}
-	b2.must(signal.CallRestart, "", id(1), nil)
-	if _, e := take[struct{}](a, signal.CodeRestart); e.FromID != "bob" || e.Method != signal.CallRestart {
-		t.Fatalf("a wish for another path arrives in %+v", e)
-	}
+	passesOn(t, w, a, b2)
 	a.must(signal.CallReport, "", id(1), signal.Report{Path: signal.PathRelay, SetupMs: 300})
 	b2.must(signal.CallReport, "", id(1), signal.Report{Path: signal.PathDirect, SetupMs: 450})
 	w.pass(time.Minute)
@@ -88,6 +68,32 @@ func TestACallFromInviteToHangup(t *testing.T) {
 	a.refused(signal.ErrNotInCall, signal.CallHangup, "", id(1), signal.Hangup{})
 	if len(w.c.calls) != 0 || len(w.c.people["bob"].devices) != 2 {
 		t.Fatalf("left behind: %v, %v", w.c.calls, w.c.people["bob"].devices)
+	}
+}
+
+// passesOn: what two who are in call 1 tell each other arrives as it was said, and the relay hears of addresses.
+func passesOn(t *testing.T, w *world, a, b *dev) {
+	t.Helper()
+	offer := "v=0\r\na=candidate:1 1 udp 2130706431 192.0.2.9 4321 typ host\r\n"
+	a.must(signal.MessageOffer, "", id(1), signal.SDP{SDP: offer})
+	if s, e := take[signal.SDP](b, signal.CodeOffer); s.SDP != offer || e.FromID != "alice" || e.Method != signal.MessageOffer {
+		t.Fatalf("offer arrives as %+v in %+v", s, e)
+	}
+	b.must(signal.MessageAnswer, "", id(1), signal.SDP{SDP: "v=0\r\n"})
+	take[signal.SDP](a, signal.CodeAnswer)
+	b.must(signal.MessageCandidate, "", id(1), signal.Candidate{Candidate: "candidate:1 1 udp 1 2001:db8::7 9 typ host"})
+	b.must(signal.MessageCandidate, "", id(1), signal.Candidate{Candidate: "candidate:1 1 udp 1 abc.local 9 typ host"})
+	take[signal.Candidate](a, signal.CodeCandidate)
+	if want := []string{id(1) + " 192.0.2.9", id(1) + " 2001:db8::7"}; !slices.Equal(w.peers, want) {
+		t.Fatalf("the relay was told %v, want %v", w.peers, want)
+	}
+	a.must(signal.CallMedia, "", id(1), signal.Media{Microphone: true})
+	if m, _ := take[signal.Media](b, signal.CodeMedia); !m.Microphone || m.Camera {
+		t.Fatalf("switches arrive as %+v", m)
+	}
+	b.must(signal.CallRestart, "", id(1), nil)
+	if _, e := take[struct{}](a, signal.CodeRestart); e.FromID != "bob" || e.Method != signal.CallRestart {
+		t.Fatalf("a wish for another path arrives in %+v", e)
 	}
 }
 

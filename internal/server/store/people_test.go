@@ -132,11 +132,7 @@ func TestBlocks(t *testing.T) {
 	j := journal(t, s)
 	say := func(from, to, text string, blocked bool, at time.Time) {
 		t.Helper()
-		answer := make(chan error, 1)
-		j.SaveMessage(Message{From: from, To: to, Text: text, Sent: at, Blocked: blocked}, func(_ Message, err error) { answer <- err })
-		if err := <-answer; err != nil {
-			t.Fatal(err)
-		}
+		save(t, j, Message{From: from, To: to, Text: text, Sent: at, Blocked: blocked})
 	}
 	defer j.Close()
 	say("alice", "", "before, from alice", false, noon)
@@ -249,13 +245,11 @@ func TestSessionsOfChangedAccounts(t *testing.T) {
 	}
 }
 
-// What is left of somebody who has left: what others keep, without a name, and not one byte of the rest.
-func TestDeletedPersonIsGone(t *testing.T) {
+// marianne has left traces everywhere: what must not be found of her afterwards is in traces.
+func marianne(t *testing.T, s *Store) (gone User, traces []string) {
+	t.Helper()
 	ctx := t.Context()
-	path := filepath.Join(t.TempDir(), "visavis.db")
-	s := start(t, path)
-	withUsers(t, s, "bob", "carol")
-	gone := newcomer("gone")
+	gone = newcomer("gone")
 	gone.Name, gone.NameKey, gone.Password = "Marianne-Delacroix", "marianne-delacroix", "$argon2id$secretsecret"
 	if err := s.AddUser(ctx, gone); err != nil {
 		t.Fatal(err)
@@ -264,6 +258,7 @@ func TestDeletedPersonIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := journal(t, s)
+	defer j.Close()
 	for _, m := range []Message{
 		{From: "gone", To: "", Text: "lobby line"},
 		{From: "gone", To: "bob", Text: "line to bob"},
@@ -273,11 +268,7 @@ func TestDeletedPersonIsGone(t *testing.T) {
 		{From: "gone", To: "carol", Text: "neverdelivered", Blocked: true},
 	} {
 		m.Sent = noon
-		answer := make(chan error, 1)
-		j.SaveMessage(m, func(_ Message, err error) { answer <- err })
-		if err := <-answer; err != nil {
-			t.Fatal(err)
-		}
+		save(t, j, m)
 	}
 	for i, c := range []Call{
 		{Caller: "gone", Callee: "bob", CallerDevice: "devicegone", CalleeDevice: "devicebob"},
@@ -286,7 +277,6 @@ func TestDeletedPersonIsGone(t *testing.T) {
 		c.ID, c.Started, c.Ended, c.Reason = fmt.Sprint("call", i), noon, noon, "hangup"
 		j.SaveCall(c)
 	}
-	j.Close()
 	if _, err := s.AddSession(ctx, Session{ID: "sessionhash", User: gone, Device: "Mariannes Laptop", Created: noon, Used: noon}, 5); err != nil {
 		t.Fatal(err)
 	}
@@ -298,18 +288,27 @@ func TestDeletedPersonIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	secrets := []string{"arianne", "secretsecret", "sessionhash", "invitehash", "devicegone", "nobodyreadsthis", "neverdelivered"}
-	for _, secret := range secrets {
-		if !inFiles(t, path, secret) {
-			t.Fatalf("%q is not in the files, so that the test shows nothing", secret)
+	return gone, []string{"arianne", "secretsecret", "sessionhash", "invitehash", "devicegone", "nobodyreadsthis", "neverdelivered"}
+}
+
+// What is left of somebody who has left: what others keep, without a name, and not one byte of the rest.
+func TestDeletedPersonIsGone(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "visavis.db")
+	s := start(t, path)
+	withUsers(t, s, "bob", "carol")
+	gone, traces := marianne(t, s)
+	for _, trace := range traces {
+		if !inFiles(t, path, trace) {
+			t.Fatalf("%q is not in the files, so that the test shows nothing", trace)
 		}
 	}
 	if err := s.DeleteUser(ctx, "gone", false); err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range secrets {
-		if inFiles(t, path, secret) {
-			t.Errorf("%q is still in the files", secret)
+	for _, trace := range traces {
+		if inFiles(t, path, trace) {
+			t.Errorf("%q is still in the files", trace)
 		}
 	}
 	if _, err := s.UserByKey(ctx, gone.NameKey); !errors.Is(err, ErrNotFound) {
@@ -344,6 +343,16 @@ func TestDeletedPersonIsGone(t *testing.T) {
 	}
 }
 
+// save returns when the message is in the database.
+func save(t *testing.T, j *Journal, m Message) {
+	t.Helper()
+	answer := make(chan error, 1)
+	j.SaveMessage(m, func(_ Message, err error) { answer <- err })
+	if err := <-answer; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func inFiles(t *testing.T, path, text string) bool {
 	t.Helper()
 	for _, f := range []string{path, path + "-wal"} {
@@ -366,11 +375,7 @@ func TestLinesGoToo(t *testing.T) {
 	defer j.Close()
 	for _, m := range []Message{{From: "alice", To: "bob"}, {From: "bob", To: "alice"}, {From: "alice"}} {
 		m.Text, m.Sent = "x", noon
-		answer := make(chan error, 1)
-		j.SaveMessage(m, func(_ Message, err error) { answer <- err })
-		if err := <-answer; err != nil {
-			t.Fatal(err)
-		}
+		save(t, j, m)
 	}
 	if err := s.DeleteUser(ctx, "alice", true); err != nil {
 		t.Fatal(err)
