@@ -43,8 +43,7 @@ func examine(ctx context.Context, args []string, env func(string) (string, bool)
 		f.PrintDefaults()
 		return exitOK
 	case err != nil:
-		fmt.Fprintln(problems, "visavis-server:", err)
-		return exitUsage
+		return notRun(problems, err)
 	case f.NArg() > 1:
 		fmt.Fprintf(problems, "visavis-server: doctor takes one address, not also %q\n", f.Arg(1))
 		return exitUsage

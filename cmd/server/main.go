@@ -84,14 +84,19 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	return exitUsage
 }
 
+// notRun is for arguments that could not be read. Who asked for help has it by now.
+func notRun(problems io.Writer, err error) int {
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	fmt.Fprintln(problems, "visavis-server:", err)
+	return exitUsage
+}
+
 func serve(ctx context.Context, args []string, env func(string) (string, bool), out, problems io.Writer) int {
 	o, err := parse(args, env, problems)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		fmt.Fprintln(problems, "visavis-server:", err)
-		return exitUsage
+	if err != nil {
+		return notRun(problems, err)
 	}
 	o.config.Logger = slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: o.level}))
 	if o.config.Sockets, err = systemd.Inherit(env); err != nil {

@@ -41,29 +41,15 @@ func password(file string) (p string, made bool, err error) {
 var errEmpty = errors.New("nothing to take")
 
 func userAdd(ctx context.Context, c *command, args []string) error {
-	file := c.passwordFlag()
-	if err := c.parse(args, "NAME"); err != nil {
-		return err
-	}
-	p, made, err := password(*file)
-	if err != nil {
-		return err
-	}
-	if _, err := c.ask(ctx, admin.Request{Command: admin.UserAdd, Name: c.words[0], Password: p}); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "%s has an account.\n", c.words[0])
-	c.showPassword(p, made)
-	return nil
-}
-
-func (c *command) showPassword(p string, made bool) {
-	if made {
-		fmt.Fprintf(c.out, "password: %s\nIt is shown only now. It can be changed in the settings of the app.\n", p)
-	}
+	return c.setPassword(ctx, args, admin.UserAdd, "%s has an account.\n")
 }
 
 func userPasswd(ctx context.Context, c *command, args []string) error {
+	return c.setPassword(ctx, args, admin.UserPasswd, "%s has another password and is signed out everywhere.\n")
+}
+
+// setPassword asks for something that gives a person a password, and says what was done.
+func (c *command) setPassword(ctx context.Context, args []string, what, done string) error {
 	file := c.passwordFlag()
 	if err := c.parse(args, "NAME"); err != nil {
 		return err
@@ -72,11 +58,13 @@ func userPasswd(ctx context.Context, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.ask(ctx, admin.Request{Command: admin.UserPasswd, Name: c.words[0], Password: p}); err != nil {
+	if _, err := c.ask(ctx, admin.Request{Command: what, Name: c.words[0], Password: p}); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s has another password and is signed out everywhere.\n", c.words[0])
-	c.showPassword(p, made)
+	fmt.Fprintf(c.out, done, c.words[0])
+	if made {
+		fmt.Fprintf(c.out, "password: %s\nIt is shown only now. It can be changed in the settings of the app.\n", p)
+	}
 	return nil
 }
 

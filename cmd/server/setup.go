@@ -33,16 +33,11 @@ type answers struct {
 // Linux with systemd, the units. It starts nothing: it says how.
 func setup(args []string, in io.Reader, out, problems io.Writer) int {
 	a, err := setupFlags(args, out)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		fmt.Fprintln(problems, "visavis-server:", err)
-		return exitUsage
+	if err == nil {
+		err = a.ask(bufio.NewReader(in), out)
 	}
-	if err := a.ask(bufio.NewReader(in), out); err != nil {
-		fmt.Fprintln(problems, "visavis-server:", err)
-		return exitUsage
+	if err != nil {
+		return notRun(problems, err)
 	}
 	if err := a.install(out); err != nil {
 		fmt.Fprintln(problems, "visavis-server:", err)

@@ -15,30 +15,13 @@ import (
 	"time"
 
 	"visavis.example/internal/signal"
-	"visavis.example/internal/testkit"
 	"visavis.example/internal/testkit/lossylink"
 )
 
 // TestAttackHalfOpenConnections connects from another network and then loses every packet both ways, so that neither side
 // hears of the end: others see the person leave within the time of two pings.
 func TestAttackHalfOpenConnections(t *testing.T) {
-	if err := lossylink.Possible(); err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	t.Cleanup(cancel)
-	s := &scene{Stage: &testkit.Stage{Dir: t.TempDir(), Bin: bin}, t: t, ctx: ctx}
-	program, err := lossylink.Build(ctx, s.Dir)
-	s.must(err)
-	link, err := lossylink.Start(ctx, lossylink.Config{Program: program, Lines: []string{"srv delay=5ms"}, Seed: 1})
-	s.must(err)
-	t.Cleanup(func() { _ = link.Close() })
-	s.Before = func(string) []string { return link.Before(lossylink.S) }
-	here := lossylink.S.Address()
-	s.srv, err = s.Server(ctx, "--listen", here+":0", "--turn-listen", here+":0", "--public-ip", here, "--ping-every", "1s", "--metrics-listen", "127.0.0.1:0")
-	s.must(err)
-	t.Cleanup(s.srv.Close)
-
+	s, link := newApart(t, lossylink.Config{Lines: []string{"srv delay=5ms"}, Seed: 1}, "--ping-every", "1s", "--metrics-listen", "127.0.0.1:0")
 	from := map[lossylink.Host]*visitor{}
 	for _, h := range []lossylink.Host{lossylink.A, lossylink.B} {
 		v := s.visitor("0.0.0.0")
@@ -84,7 +67,7 @@ func TestAttackHalfOpenConnections(t *testing.T) {
 	for n := goroutines(); n > base+2; n = goroutines() { // the connections of whoever asks come and go
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
+		case <-s.ctx.Done():
 			t.Fatalf("there are %v goroutines, before there were %v", n, base)
 		}
 	}

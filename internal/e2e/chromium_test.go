@@ -122,9 +122,9 @@ func TestChromiumCallsClient(t *testing.T) {
 	}
 }
 
-func TestChromiumCallsChromium(t *testing.T) {
-	s := newScene(t, nil)
-	alice, bob := s.browser("alice"), s.browser("bob")
+// meet lets alice call bob from one page to the other, until each has seen and heard the other.
+func meet(alice, bob *tab) {
+	alice.s.t.Helper()
 	alice.click("call-bob")
 	alice.state("ringing_out")
 	bob.click("accept")
@@ -132,6 +132,12 @@ func TestChromiumCallsChromium(t *testing.T) {
 	bob.state("active")
 	alice.met(bob.id, bob.hz)
 	bob.met(alice.id, alice.hz)
+}
+
+func TestChromiumCallsChromium(t *testing.T) {
+	s := newScene(t, nil)
+	alice, bob := s.browser("alice"), s.browser("bob")
+	meet(alice, bob)
 	bob.click("hangup")
 	alice.ended(signal.EndHangup)
 	bob.ended(signal.EndHangup)

@@ -15,12 +15,7 @@ func TestConnectedWhileItRings(t *testing.T) {
 		t.Logf("%s: first picture %v ms after accept, first sound %v ms", p.name,
 			p.wait("first-remote-frame").Fields["setupMs"], p.wait("first-remote-audio").Fields["setupMs"])
 	}
-	alice.ended(signal.EndHangup)
-	bob.ended(signal.EndHangup)
-	alice.exit(0)
-	bob.exit(0)
-	alice.met(bob.id, bob.hz)
-	bob.met(alice.id, alice.hz)
+	talked(alice, bob)
 	if r := s.record("alice"); r.Path != signal.PathDirect || r.SetupMs == 0 || r.SetupMs > 1000 {
 		t.Errorf("the record says %+v", r)
 	}

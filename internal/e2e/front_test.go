@@ -34,13 +34,7 @@ const relayedByTLS = `Promise.all(window.connections.map((c) => c.getStats())).t
 func TestChromiumsTalkInsideTLSOnly(t *testing.T) {
 	s := newScene(t, nil)
 	alice, bob := s.browserWith("alice", tlsOnly), s.browserWith("bob", tlsOnly)
-	alice.click("call-bob")
-	alice.state("ringing_out")
-	bob.click("accept")
-	alice.state("active")
-	bob.state("active")
-	alice.met(bob.id, bob.hz)
-	bob.met(alice.id, alice.hz)
+	meet(alice, bob)
 	for _, p := range []*tab{alice, bob} {
 		var yes bool
 		s.must(p.Eval(s.ctx, relayedByTLS, &yes))

@@ -15,12 +15,7 @@ func TestTwoClients(t *testing.T) {
 		alice.wait(event)
 	}
 	bob.wait("incoming")
-	alice.ended(signal.EndHangup)
-	bob.ended(signal.EndHangup)
-	alice.exit(0)
-	bob.exit(0)
-	alice.met(bob.id, bob.hz)
-	bob.met(alice.id, alice.hz)
+	talked(alice, bob)
 	r := s.record("alice")
 	if r.Reason != signal.EndHangup || r.Path != signal.PathDirect || r.Accepted == nil || r.Ended == nil || r.Seconds < 3 ||
 		r.Direction != signal.Outgoing || r.Peer.Name != "bob" {
@@ -32,12 +27,7 @@ func TestForcedRelay(t *testing.T) {
 	s := newScene(t, []string{"alice", "bob"})
 	bob := s.answer("bob", "--once", "--relay-only")
 	alice := s.start("alice", "call", "bob", "--duration", "6s", "--relay-only")
-	alice.ended(signal.EndHangup)
-	bob.ended(signal.EndHangup)
-	alice.exit(0)
-	bob.exit(0)
-	alice.met(bob.id, bob.hz)
-	bob.met(alice.id, alice.hz)
+	talked(alice, bob)
 	if r := s.record("bob"); r.Path != signal.PathRelay || r.Direction != signal.Incoming {
 		t.Errorf("the record says %+v", r)
 	}

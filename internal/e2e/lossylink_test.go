@@ -12,30 +12,40 @@ import (
 // newBadScene is a scene whose server, alice and bob sit in networks of their own, joined by that line.
 func newBadScene(t *testing.T, both string, changes ...string) (*scene, *lossylink.Link) {
 	t.Helper()
+	conf := lossylink.Config{Lines: []string{"both " + both, "srv delay=10ms"}, Seed: 1}
+	for _, text := range changes {
+		c, err := lossylink.ParseChange(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conf.Schedule = append(conf.Schedule, c)
+	}
+	s, link := newApart(t, conf)
+	s.must(s.Register(s.ctx, s.srv, "alice", "bob"))
+	return s, link
+}
+
+// newApart is a scene on those lines, with the server in a network of its own and nobody registered.
+func newApart(t *testing.T, conf lossylink.Config, flags ...string) (*scene, *lossylink.Link) {
+	t.Helper()
 	if err := lossylink.Possible(); err != nil {
 		t.Skip(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	s := &scene{Stage: &testkit.Stage{Dir: t.TempDir(), Bin: bin}, t: t, ctx: ctx}
-	program, err := lossylink.Build(ctx, s.Dir)
+	var err error
+	conf.Program, err = lossylink.Build(ctx, s.Dir)
 	s.must(err)
-	conf := lossylink.Config{Program: program, Lines: []string{"both " + both, "srv delay=10ms"}, Seed: 1}
-	for _, text := range changes {
-		c, err := lossylink.ParseChange(text)
-		s.must(err)
-		conf.Schedule = append(conf.Schedule, c)
-	}
 	link, err := lossylink.Start(ctx, conf)
 	s.must(err)
 	t.Cleanup(func() { _ = link.Close() })
 	hosts := map[string]lossylink.Host{"server": lossylink.S, "alice": lossylink.A, "bob": lossylink.B}
 	s.Before = func(who string) []string { return link.Before(hosts[who]) }
 	here := lossylink.S.Address()
-	s.srv, err = s.Server(ctx, "--listen", here+":0", "--turn-listen", here+":0", "--public-ip", here)
+	s.srv, err = s.Server(ctx, append([]string{"--listen", here + ":0", "--turn-listen", here + ":0", "--public-ip", here}, flags...)...)
 	s.must(err)
 	t.Cleanup(s.srv.Close)
-	s.must(s.Register(ctx, s.srv, "alice", "bob"))
 	return s, link
 }
 
@@ -47,12 +57,7 @@ func TestTwoClientsOverABadLine(t *testing.T) {
 	alice := s.start("alice", "call", "bob", "--duration", "8s")
 	alice.wait("connected")
 	s.must(link.Begin())
-	alice.ended(signal.EndHangup)
-	bob.ended(signal.EndHangup)
-	alice.exit(0)
-	bob.exit(0)
-	alice.met(bob.id, bob.hz)
-	bob.met(alice.id, alice.hz)
+	talked(alice, bob)
 	if path := testkit.Stats(alice.Events()).Last("path"); path != string(signal.PathDirect) {
 		t.Errorf("the call went %q", path)
 	}

@@ -142,6 +142,17 @@ func (p *person) met(id uint8, hz float64) {
 	}
 }
 
+// talked is the end of a call: both programs end well, and each has seen and heard the other.
+func talked(alice, bob *person) {
+	alice.s.t.Helper()
+	alice.ended(signal.EndHangup)
+	bob.ended(signal.EndHangup)
+	alice.exit(0)
+	bob.exit(0)
+	alice.met(bob.id, bob.hz)
+	bob.met(alice.id, alice.hz)
+}
+
 // api is the server's HTTPS side, and a session of that person there; it outlives the server.
 func (s *scene) api(name string) (api *signal.API, token string) {
 	s.t.Helper()

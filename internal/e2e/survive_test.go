@@ -106,12 +106,7 @@ func TestCallOutlivesAKilledServer(t *testing.T) {
 			}
 			until := time.Now().Add(-time.Second) // what was sent later may still be on its way
 			alice.Signal(interrupt)
-			alice.ended(signal.EndHangup)
-			bob.ended(signal.EndHangup)
-			alice.exit(0)
-			bob.exit(0)
-			alice.met(bob.id, bob.hz)
-			bob.met(alice.id, alice.hz)
+			talked(alice, bob)
 			if r := s.record("bob"); r.ID != before.ID || r.Reason != signal.EndHangup || r.Seconds < 3 || r.Path != path {
 				t.Errorf("in the end the record says %+v", r)
 			}

@@ -254,6 +254,18 @@ func (c *caller) connected() {
 	}
 }
 
+// hearsItself calls with sound, which comes back.
+func (c *caller) hearsItself() {
+	c.t.Helper()
+	c.ring(signal.Invite{})
+	c.add(opus)
+	c.serve()
+	c.offer()
+	c.connected()
+	c.stream(c.audio, 960)
+	c.wantEcho(c.track(webrtc.RTPCodecTypeAudio), 960, 50)
+}
+
 // stream sends numbered packets every 5 ms until stopped.
 func (c *caller) stream(local *webrtc.TrackLocalStaticRTP, step uint32) (stop func()) {
 	done := make(chan struct{})

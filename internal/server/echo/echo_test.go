@@ -182,13 +182,7 @@ func TestCallerBehindARelay(t *testing.T) {
 	}
 	h.servers = credentials("echo")
 	c := newCaller(h, webrtc.ICETransportPolicyRelay, credentials("caller"))
-	c.ring(signal.Invite{})
-	c.add(opus)
-	c.serve()
-	c.offer()
-	c.connected()
-	c.stream(c.audio, 960)
-	c.wantEcho(c.track(webrtc.RTPCodecTypeAudio), 960, 50)
+	c.hearsItself()
 	if report := <-c.reports; report.Path != signal.PathRelay {
 		t.Errorf("report %+v", report)
 	}

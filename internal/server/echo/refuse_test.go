@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/pion/webrtc/v4"
-
-	"visavis.example/internal/signal"
 )
 
 func TestDataIsRefused(t *testing.T) {
@@ -50,13 +48,7 @@ func TestCallWithADataChannel(t *testing.T) {
 	c := newCaller(newHub(t, &Contact{}), webrtc.ICETransportPolicyAll, nil)
 	data, err := c.pc.CreateDataChannel("visavis", nil)
 	must(t, err)
-	c.ring(signal.Invite{})
-	c.add(opus)
-	c.serve()
-	c.offer()
-	c.connected()
-	c.stream(c.audio, 960)
-	c.wantEcho(c.track(webrtc.RTPCodecTypeAudio), 960, 50)
+	c.hearsItself()
 	if s := data.ReadyState(); s != webrtc.DataChannelStateConnecting {
 		t.Errorf("the data channel is %s", s)
 	}

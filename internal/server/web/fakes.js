@@ -128,6 +128,7 @@ Object.defineProperty(globalThis, 'navigator', {value: {mediaDevices: {
 }}, configurable: true});
 
 const {Calling} = await import('./static/js/calling.js');
+const {RequestError} = await import('./static/js/link.js');
 
 export const settle = () => new Promise(resolve => setTimeout(resolve, 5));
 export const bob = {id: 'bob', name: 'Bob', kind: 'person', online: true};
@@ -158,6 +159,24 @@ export function make(answers = {}) {
     const calling = new Calling(world);
     const push = (code, callId, data = {}) => calling.push({method: '', type: 0, code, callId, data});
     return {calling, sent, heard, link, push, world, answers};
+}
+
+/** Cuts the link: what is said of a call now is not heard. */
+export function cut({link, answers}) {
+    const lost = () => {
+        throw new RequestError('offline', 'cut');
+    };
+    Object.assign(answers, {'Call/Media': lost, 'Call/Hangup': lost});
+    link.online = false;
+}
+
+/** Ends a cut; what was said until now is forgotten. */
+export async function mend({link, answers, sent, calling}, callId) {
+    sent.length = 0;
+    Object.assign(answers, {'Call/Media': {}, 'Call/Hangup': {}});
+    link.online = true;
+    await calling.online({callId});
+    await settle();
 }
 
 export const said = (sent, method) => sent.filter(([m]) => m === method);

@@ -9,22 +9,28 @@ import (
 	"time"
 )
 
-// TestRealLink sends UDP through the namespaces. Only lower bounds of time, and shares that chance keeps by far.
-func TestRealLink(t *testing.T) {
+func started(t *testing.T, c Config) *Link {
+	t.Helper()
 	if err := Possible(); err != nil {
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	program, err := Build(ctx, t.TempDir())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	var err error
+	if c.Program, err = Build(ctx, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Start(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := Start(ctx, Config{Program: program, Lines: []string{"both delay=30ms", "ab loss=20%"}, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// TestRealLink sends UDP through the namespaces. Only lower bounds of time, and shares that chance keeps by far.
+func TestRealLink(t *testing.T) {
+	l := started(t, Config{Lines: []string{"both delay=30ms", "ab loss=20%"}, Seed: 1})
 	a, b := l.listen(t, A), l.listen(t, B)
 
 	const n = 500
@@ -96,20 +102,7 @@ func (l *Link) listen(t *testing.T, h Host) net.PacketConn {
 
 // TestSecondInterface: a host that loses one of its two interfaces reaches others by the other one.
 func TestSecondInterface(t *testing.T) {
-	if err := Possible(); err != nil {
-		t.Skip(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	program, err := Build(ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Start(ctx, Config{Program: program, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := started(t, Config{Seed: 1})
 	b := l.listen(t, B)
 	buf := make([]byte, 100)
 	from := func() string { // says hello from A by whatever way there is, and back

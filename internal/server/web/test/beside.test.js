@@ -1,10 +1,9 @@
 // What two pages say to each other beside the server, and what a page makes of a server that was restarted.
 import assert from 'node:assert/strict';
 import test, {beforeEach} from 'node:test';
-import {FakeChannel, FakePeerConnection, bob, forget, ice, make, said, settle} from '../fakes.js';
+import {FakeChannel, FakePeerConnection, bob, cut, forget, ice, make, mend, said, settle} from '../fakes.js';
 
 const {Channel, maxSay} = await import('../static/js/channel.js');
-const {RequestError} = await import('../static/js/link.js');
 
 beforeEach(forget);
 
@@ -26,12 +25,9 @@ async function talking(answers) {
 }
 
 test('switches and hang-up go over the data channel while the server is away', async () => {
-    const {calling, sent, link, id, pc, channel, answers} = await talking();
-    const cut = () => {
-        throw new RequestError('offline', 'cut');
-    };
-    Object.assign(answers, {'Call/Media': cut, 'Call/Hangup': cut});
-    link.online = false;
+    const call = await talking();
+    const {calling, sent, id, pc, channel} = call;
+    cut(call);
     calling.setMicrophone(false);
     await settle();
     const {callId, data} = channel.said('Call/Media').at(-1);
@@ -43,11 +39,7 @@ test('switches and hang-up go over the data channel while the server is away', a
     assert.equal(channel.said('Call/Hangup').length, 1);
     assert.ok(!pc.closed, 'the last word gets time to leave');
     await settle();
-    sent.length = 0;
-    Object.assign(answers, {'Call/Media': {}, 'Call/Hangup': {}});
-    link.online = true;
-    await calling.online({callId: id});
-    await settle();
+    await mend(call, id);
     assert.deepEqual(said(sent, 'Call/Hangup'), [['Call/Hangup', id, {reason: 'hangup'}]]);
 });
 

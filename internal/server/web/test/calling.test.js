@@ -2,7 +2,7 @@
 // and lets go of devices, and what it makes of a link that is cut.
 import assert from 'node:assert/strict';
 import test, {beforeEach} from 'node:test';
-import {FakePeerConnection, FakeTrack, asked, bob, forget, ice, looked, make, said, settle} from '../fakes.js';
+import {FakePeerConnection, FakeTrack, asked, bob, cut, forget, ice, looked, make, mend, said, settle} from '../fakes.js';
 
 const {RequestError} = await import('../static/js/link.js');
 
@@ -113,27 +113,20 @@ test('without a server, a call ends at once and says so', async () => {
 });
 
 test('what could not be said is said when the link is back', async () => {
-    const {calling, sent, link, push, answers} = make();
+    const made = make();
+    const {calling, sent, push} = made;
     calling.dial('bob', false);
     await settle();
     const {id} = calling.state;
     push(10102, id, {video: false, iceServers: ice});
     await settle();
     FakePeerConnection.all[0].become('connected');
-    const cut = () => {
-        throw new RequestError('offline', 'cut');
-    };
-    Object.assign(answers, {'Call/Media': cut, 'Call/Hangup': cut});
-    link.online = false;
+    cut(made);
     calling.setMicrophone(false);
     await settle();
     calling.hangup();
     await settle();
-    sent.length = 0;
-    Object.assign(answers, {'Call/Media': {}, 'Call/Hangup': {}});
-    link.online = true;
-    await calling.online({callId: id});
-    await settle();
+    await mend(made, id);
     assert.deepEqual(said(sent, 'Call/Hangup'), [['Call/Hangup', id, {reason: 'hangup'}]]);
 });
 
@@ -159,11 +152,11 @@ test('a call that the server still knows goes on', async () => {
 });
 
 test('an invite that was given up while the link was cut is not made when it is back', async () => {
-    const cut = () => {
+    const lost = () => {
         link.online = false;
         throw new RequestError('offline', 'cut');
     };
-    const {calling, sent, link, answers} = make({'Call/Invite': cut, 'Call/Cancel': cut});
+    const {calling, sent, link, answers} = make({'Call/Invite': lost, 'Call/Cancel': lost});
     calling.dial('bob', false);
     const {id} = calling.state;
     await settle();
