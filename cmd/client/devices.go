@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"visavis.example/internal/media/capture"
 	"visavis.example/internal/media/playout"
+	"visavis.example/internal/peer"
 )
 
-// printDevices lists what --camera device:NAME and the others can name; the first of each is the default.
+// printDevices lists what --camera device:NAME and the others can name (the first of each is the default), and what
+// --codecs can: not every build has H.264.
 func printDevices(out io.Writer) error {
 	for _, group := range []struct {
 		title string
@@ -18,6 +21,7 @@ func printDevices(out io.Writer) error {
 		{"Screens", capture.Screens()},
 		{"Microphones", capture.Microphones()},
 		{"Speakers", playout.Speakers()},
+		{"Picture codecs", codecs()},
 	} {
 		if _, err := fmt.Fprintln(out, group.title+":"); err != nil {
 			return err
@@ -32,4 +36,14 @@ func printDevices(out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+const withoutH264 = "(built without h264)"
+
+// codecs are those of this build in their order of preference, and what it lacks.
+func codecs() []string {
+	if slices.Contains(peer.DefaultCodecs, "h264") {
+		return peer.DefaultCodecs
+	}
+	return append(slices.Clone(peer.DefaultCodecs), withoutH264)
 }

@@ -1,19 +1,11 @@
 package main
 
-import (
-	"slices"
-	"strings"
-
-	"visavis.example/internal/peer"
-)
+import "strings"
 
 // help is helpText with the codecs of this build.
 func help() string {
-	codecs := strings.Join(peer.DefaultCodecs, ",")
-	if !slices.Contains(peer.DefaultCodecs, "h264") {
-		codecs += " (built without h264)"
-	}
-	return strings.Replace(helpText, "CODECS", codecs, 1)
+	list := strings.ReplaceAll(strings.Join(codecs(), ","), ","+withoutH264, " "+withoutH264)
+	return strings.Replace(helpText, "CODECS", list, 1)
 }
 
 const helpText = `Visavis: calls from person to person.
@@ -22,7 +14,7 @@ const helpText = `Visavis: calls from person to person.
   visavis register           make an account
   visavis call USER          call somebody, without a window
   visavis answer             answer calls, without a window
-  visavis devices            list cameras, screens, microphones and speakers
+  visavis devices            list cameras, screens, microphones, speakers and codecs
   visavis version | help
 
 Who and where
