@@ -335,12 +335,12 @@ func (c *crowd) talk(ctx context.Context, also func() error) (float64, error) {
 	if err := wait(ctx, time.Second); err != nil {
 		return 0, err
 	}
-	begin, n := time.Duration(0), c.pushed.Load()
+	n := c.pushed.Load()
 	use, err := testkit.Usage(c.srv.PID())
 	if err != nil {
 		return 0, err
 	}
-	begin = use.CPU
+	begin := use.CPU
 	aside := make(chan error, 1)
 	go func() { aside <- also() }()
 	if err := wait(ctx, talkFor); err != nil {

@@ -64,10 +64,3 @@ func (l *lips) step(now time.Time) {
 	l.sound.setExtraDelay(soundExtra)
 	l.picture.extra.store(pictureExtra)
 }
-
-// apart is by how much the picture is later than the sound at the moment; ok is false while it is not known.
-func (l *lips) apart() (d time.Duration, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sync.offset, l.sync.known
-}

@@ -55,13 +55,6 @@ func (l *longTerm) reset(on bool) {
 	l.on, l.slots, l.asked, l.recovery = on, [2]keptPicture{}, false, keptPicture{}
 }
 
-// flexible says whether pictures name their references.
-func (l *longTerm) flexible() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.on
-}
-
 // ask wants the next picture to be one that can be decoded after a loss. ok is false when nothing is known that it could
 // refer to.
 func (l *longTerm) ask() (ok bool) {

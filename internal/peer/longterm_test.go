@@ -127,7 +127,7 @@ func TestLongTermFallsBackOnKey(t *testing.T) {
 		t.Errorf("a reference farther back than can be said: %+v", p)
 	}
 	s.reset(false)
-	if s.ask() || s.flexible() {
+	if s.ask() || s.on {
 		t.Error("the other side knows nothing of this")
 	}
 }

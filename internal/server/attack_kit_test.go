@@ -104,23 +104,8 @@ func (s *site) database() *sql.DB {
 // tables are the names of all tables and how many rows they have.
 func tables(t *testing.T, db *sql.DB) map[string]int {
 	t.Helper()
-	rows, err := db.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
-	if err != nil {
-		t.Fatal(err)
-	}
 	counts := map[string]int{}
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		counts[name] = 0
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	_ = rows.Close()
-	for name := range counts {
+	for _, name := range tableNames(t, db) {
 		var n int
 		if err := db.QueryRow(`SELECT count(*) FROM "` + name + `"`).Scan(&n); err != nil {
 			t.Fatal(err)
@@ -128,6 +113,26 @@ func tables(t *testing.T, db *sql.DB) map[string]int {
 		counts[name] = n
 	}
 	return counts
+}
+
+func tableNames(t *testing.T, db *sql.DB) (names []string) {
+	t.Helper()
+	rows, err := db.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // texts are all values of a table that are text or bytes.

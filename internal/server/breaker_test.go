@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -99,7 +100,7 @@ func (b *breaker) pass(from, to net.Conn, left *atomic.Int64, broken *sync.Once)
 			}
 		}
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				_ = to.(*net.TCPConn).CloseWrite()
 			} else {
 				reset(to)

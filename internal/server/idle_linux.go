@@ -60,7 +60,7 @@ func (c *waitingConn) Read(p []byte) (n int, err error) {
 	switch {
 	case failed != nil:
 		return 0, failed // closed, or past the deadline
-	case err == unix.EAGAIN: //nolint:errorlint // a bare errno
+	case err == unix.EAGAIN:
 		return 0, errNothing
 	case err != nil:
 		return 0, os.NewSyscallError("read", err)
@@ -86,7 +86,7 @@ var attempts = sync.Pool{New: func() any {
 
 func (a *attempt) read(fd uintptr) bool {
 	for {
-		if a.n, a.err = unix.Read(int(fd), a.to); a.err != unix.EINTR { //nolint:errorlint // a bare errno
+		if a.n, a.err = unix.Read(int(fd), a.to); a.err != unix.EINTR {
 			return true
 		}
 	}
@@ -110,7 +110,7 @@ func (c *waitingConn) rest() {
 func readable(fd uintptr) bool {
 	var b [1]byte
 	_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err != unix.EAGAIN && err != unix.EINTR //nolint:errorlint // bare errnos
+	return err != unix.EAGAIN && err != unix.EINTR
 }
 
 // SetReadDeadline implements net.Conn.
