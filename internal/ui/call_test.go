@@ -11,6 +11,7 @@ import (
 	"visavis.example/internal/app"
 	"visavis.example/internal/call"
 	"visavis.example/internal/signal"
+	"visavis.example/internal/ui/widget"
 )
 
 // calling opens the window in a call with Maria, both pictures there.
@@ -255,6 +256,25 @@ func TestKeysInACall(t *testing.T) {
 	f.set(func(s *app.Snapshot) { inCall(s, call.RingingOut) })
 	w.win.Canvas().(fyne.Shortcutable).TypedShortcut(shortcut)
 	asked(t, f, "hang up")
+}
+
+// The letter that opens the chat of a call comes after its key, when the field has the focus already: it is no text.
+func TestTheKeyThatOpensTheChatIsNoText(t *testing.T) {
+	w, _ := calling(t, 900, 600)
+	w.win.Canvas().OnTypedKey()(&fyne.KeyEvent{Name: fyne.KeyC})
+	field, ok := w.win.Canvas().Focused().(*widget.Field)
+	if !ok || !w.call.drawer.open() {
+		t.Fatal("the chat is not open")
+	}
+	field.TypedRune('c')
+	if field.Text != "" {
+		t.Errorf("the field begins with %q", field.Text)
+	}
+	field.TypedKey(&fyne.KeyEvent{Name: fyne.KeyC})
+	field.TypedRune('c')
+	if field.Text != "c" {
+		t.Errorf("then somebody types a c, and it has %q", field.Text)
+	}
 }
 
 // TestKeysDoNotGoToHiddenFields: somebody types a message when the call they accepted comes up.

@@ -62,6 +62,7 @@ func (w *window) callKey(k fyne.KeyName) {
 		w.call.bar.toggleScreen()
 	case fyne.KeyC:
 		w.call.toggleDrawer()
+		w.call.drawer.chat.field.Deafen()
 	case fyne.KeyI:
 		w.call.top.toggleStats()
 	case fyne.KeyF, fyne.KeyF11:

@@ -13,6 +13,7 @@ type Field struct {
 	OnEscape func()
 	OnLeave  func() // the cursor goes elsewhere
 	Limit    int    // characters; 0: any number
+	deaf     bool
 }
 
 // NewField gives one with a placeholder.
@@ -49,8 +50,12 @@ func (f *Field) FocusLost() {
 	}
 }
 
+// Deafen has the field ignore the letter of the key that has just given it the focus, which follows the key.
+func (f *Field) Deafen() { f.deaf = true }
+
 // TypedKey implements fyne.Focusable.
 func (f *Field) TypedKey(k *fyne.KeyEvent) {
+	f.deaf = false
 	switch k.Name {
 	case fyne.KeyEscape:
 		if f.OnEscape != nil {
@@ -67,6 +72,10 @@ func (f *Field) TypedKey(k *fyne.KeyEvent) {
 
 // TypedRune implements fyne.Focusable.
 func (f *Field) TypedRune(r rune) {
+	if f.deaf {
+		f.deaf = false
+		return
+	}
 	if f.Limit > 0 && len([]rune(f.Text)) >= f.Limit && f.SelectedText() == "" {
 		return
 	}
