@@ -184,7 +184,7 @@ func (p *accountPage) newData() fyne.CanvasObject {
 		"Calls and messages stay with the people they were with, without your name. This cannot be undone.")
 	keep := widget.NewButton("Keep it", "", widget.Quiet, func() { p.askLeave(false) })
 	gone := widget.NewButton("Delete for ever", "", widget.Red, send)
-	p.leaving = column(12, warning, p.password, p.lines, container.New(leading{}, line(8, keep, gone)), p.outcome(app.StepDelete))
+	p.leaving = column(12, warning, p.password, framed(p.lines), container.New(leading{}, line(8, keep, gone)), p.outcome(app.StepDelete))
 	p.leaving.Hide()
 	return card("Your data", explained("The server keeps your name, your calls and your messages. Save a copy, or delete your account."),
 		container.New(leading{}, line(8, save, leave)), p.outcome(app.StepExport), p.leaving)

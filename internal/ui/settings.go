@@ -56,7 +56,7 @@ func newSettingsPage(w *window, m *mainPage) *settingsPage {
 	content := column(18,
 		card("Camera and sound", labelled("Camera", p.camera), labelled("Microphone", p.mic), labelled("Speaker", p.sound),
 			container.New(leading{}, again)),
-		card("Your voice", column(2, p.voice[0], p.voice[1], p.voice[2])),
+		card("Your voice", column(2, framed(p.voice[0]), framed(p.voice[1]), framed(p.voice[2]))),
 		card("Appearance", p.look),
 		card("Account", p.server, container.New(leading{}, line(8, mine, out))))
 	scroll := container.NewVScroll(container.New(widget.Layout{
@@ -77,6 +77,11 @@ func card(heading string, objects ...fyne.CanvasObject) fyne.CanvasObject {
 	head := widget.NewText(heading, theme.Name, theme.ToneText).Strong()
 	return container.NewStack(widget.NewPanel(theme.ToneSurface, 14).Outlined(theme.ToneBorder),
 		padded(20, column(14, append([]fyne.CanvasObject{head}, objects...)...)))
+}
+
+// framed gives a check box a frame that can be seen on the ground of a card.
+func framed(check *fynewidget.Check) fyne.CanvasObject {
+	return container.NewThemeOverride(check, theme.Framed{})
 }
 
 // leading lays one object at the left, as wide as it wants to be.
@@ -133,7 +138,7 @@ func (p *settingsPage) show(s app.Snapshot) {
 			p.look.Select(i)
 		}
 	}
-	p.server.SetText(nameOf(s.Self) + " at " + s.Server)
+	p.server.SetText(nameOf(s.Self) + " at " + placeOf(s.Server))
 }
 
 // offer fills a select; a chosen device that is not there now stays in the list, so that its choice is not lost.
