@@ -220,7 +220,7 @@ func newBanner() *banner {
 }
 
 func (b *banner) show(s app.Snapshot) {
-	words := "Connecting to " + s.Server + "…"
+	words := "Connecting to " + placeOf(s.Server) + "…"
 	if s.LinkNote != "" {
 		words = s.LinkNote + " Trying again…"
 	}

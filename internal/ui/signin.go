@@ -91,6 +91,7 @@ func (p *signInPage) words() {
 		text = "Signing in…"
 	}
 	p.submit.SetText(text)
+	p.name.SetPlaceHolder(either(p.signingUp(), "Without spaces, such as anna.brandt", "Your name"))
 	p.password.SetPlaceHolder(either(p.signingUp(), "At least 8 characters", "Password"))
 }
 
@@ -141,6 +142,7 @@ func (p *signInPage) showDoor(s app.Snapshot) {
 		return
 	}
 	setVisible(p.inviteBox, asks)
+	p.invite.SetPlaceHolder(either(d.Mode == signal.SignUpInvite, "Paste the link you were sent", "Paste the link, if you were sent one"))
 	p.door.Tone = either2(d.Bad, theme.ToneBadText, theme.ToneMuted)
 	p.door.SetText(words)
 	refreshBoxes(p.form)

@@ -199,7 +199,13 @@ func selfWords(s app.Snapshot, now time.Time) string {
 	case s.Self.DND:
 		return "Do not disturb"
 	}
-	return "Online at " + s.Server
+	return "Online at " + placeOf(s.Server)
+}
+
+// placeOf gives a server's address as people say it.
+func placeOf(server string) string {
+	place, _, _ := strings.Cut(strings.TrimPrefix(server, "https://"), "#")
+	return strings.TrimSuffix(place, "/")
 }
 
 // moment gives a time to come: 14:05, tomorrow at 08:00, 2 January.

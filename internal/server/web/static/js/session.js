@@ -30,6 +30,8 @@ export class Session {
     signingIn = false;
     /** Why the last one failed, or why the session ended; for people. */
     signInNote = '';
+    /** Its code, if it was the server's. */
+    signInCode = '';
     /** What has become of the account or the session by the person's own wish; for people. */
     farewell = '';
 
@@ -137,13 +139,14 @@ export class Session {
         if (this.signingIn)
             return;
         this.signingIn = true;
-        this.signInNote = this.farewell = '';
+        this.signInNote = this.signInCode = this.farewell = '';
         this.changed();
         try {
             const secret = how === 'register' ? invite || (this.invite.state === 'bad' ? '' : this.invite.secret) : '';
             this.#signedIn(await api.signIn(how, name, password, browserName(), secret));
         } catch (err) {
             this.signInNote = err instanceof Error ? err.message : 'That did not work.';
+            this.signInCode = err instanceof api.ApiError ? err.code : '';
         }
         this.signingIn = false;
         this.changed();

@@ -77,7 +77,7 @@ function personRow(session, {id, name: testName}) {
 /** @param {User} user */
 export function presenceWords(user) {
     if (user.kind === 'echo')
-        return 'Answers and sends back what you say';
+        return 'See and hear yourself';
     if (user.online && user.dnd)
         return 'Do not disturb';
     return user.online ? 'Online' : 'Offline';

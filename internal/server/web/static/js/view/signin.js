@@ -36,8 +36,9 @@ export function signInView(session) {
         h('p', {class: 'hint', id: 'invite-hint'}, 'Paste the link that you were sent.'));
     const name = h('input', {
         id: 'username', name: 'username', testid: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 64, required: true,
-        'aria-describedby': 'problem',
+        'aria-describedby': 'name-hint problem',
     });
+    const nameHint = h('p', {class: 'hint', id: 'name-hint'}, 'Without spaces, such as anna.brandt.');
     const password = h('input', {
         id: 'password', name: 'password', testid: 'password', type: 'password', maxlength: 256, required: true, 'aria-describedby': 'hint problem',
     });
@@ -46,7 +47,7 @@ export function signInView(session) {
     const problem = h('p', {class: 'problem', id: 'problem', role: 'alert'});
     const submit = h('button', {class: 'primary wide', type: 'submit', testid: 'submit'});
     const form = h('form', {method: 'post', novalidate: true, onsubmit: send}, inviteField,
-        h('label', {for: 'username'}, 'Name'), name,
+        h('label', {for: 'username'}, 'Name'), name, nameHint,
         h('label', {for: 'password'}, 'Password'), h('div', {class: 'with-button'}, password, eye), hint, problem, submit);
     const panel = h('div', {id: 'account', role: 'tabpanel'}, form);
     const footnote = h('p', {class: 'footnote', testid: 'footnote'});
@@ -106,7 +107,7 @@ export function signInView(session) {
         if (session.page === 'home')
             password.value = invite.value = ''; // not kept for longer than they are needed
         else
-            password.focus();
+            (['bad_name', 'name_taken'].includes(session.signInCode) ? name : password).focus();
     }
 
     /** @returns {[string, HTMLInputElement]|null} what is not filled in yet, in words, and where */
@@ -137,6 +138,7 @@ export function signInView(session) {
         setText(title, w.title);
         setText(lead, how === 'register' && inviteWords(session) || w.lead);
         attr(lead, 'data-invite', session.invite.state);
+        show(nameHint, how === 'register');
         setText(hint, w.hint);
         show(hint, w.hint !== '');
         attr(password, 'autocomplete', w.autocomplete);
