@@ -112,9 +112,17 @@ func (a *App) serverBack(c signal.Connected) {
 	if c.CallID != k.ID || !k.HasPeer() || len(c.ICEServers) == 0 {
 		return
 	}
-	a.run.ice = c.ICEServers
-	a.toPeer(func(p Peer) { p.SetICEServers(c.ICEServers) })
+	a.gotServers(c.ICEServers)
 	if restarted && k.Outgoing && (k.Quality.Path == signal.PathRelay || k.Phase == call.Reconnecting) {
 		a.toPeer(func(p Peer) { p.Restart(true) })
 	}
+}
+
+// gotServers takes newer credentials for the relay, which those before will not outlive for long.
+func (a *App) gotServers(servers []signal.ICEServer) {
+	if len(servers) == 0 || !a.snap.Call.HasPeer() {
+		return
+	}
+	a.run.ice = servers
+	a.toPeer(func(p Peer) { p.SetICEServers(servers) })
 }

@@ -191,6 +191,22 @@ func TestRelayedCallAfterARestartOfTheServer(t *testing.T) {
 	}
 }
 
+// What the relay is asked with does not last for a whole call: newer ones take its place, in this call and nowhere else.
+func TestServersAreRenewedDuringACall(t *testing.T) {
+	test(t, func(t *testing.T, r *rig) {
+		id := talking(r)
+		for _, name := range []string{"second", "third"} {
+			r.server.push(signal.CallServers, signal.CodeServers, id, signal.Servers{ICEServers: []signal.ICEServer{{Username: name}}})
+		}
+		r.server.push(signal.CallServers, signal.CodeServers, id, signal.Servers{}) // no relay is no reason to forget what there is
+		r.server.push(signal.CallServers, signal.CodeServers, theirs, signal.Servers{ICEServers: []signal.ICEServer{{Username: "another call's"}}})
+		r.now()
+		if want := []string{"servers second", "servers third"}; !slices.Equal(r.media.did, want) {
+			t.Errorf("the peer was told %q, want %q", r.media.did, want)
+		}
+	})
+}
+
 // While media is gone too, the server is asked for again and again, not after ever longer pauses.
 func TestTheServerIsHurriedForACallThatWaits(t *testing.T) {
 	test(t, func(t *testing.T, r *rig) {

@@ -258,6 +258,8 @@ func (a *App) gotCallPush(e signal.Envelope) {
 		decoded(a, e, func(k signal.Candidate) { a.signalled(k.Device, func(p Peer) { p.GotCandidate(k) }) })
 	case signal.CodeRestart:
 		decoded(a, e, a.gotRestart)
+	case signal.CodeServers:
+		decoded(a, e, func(s signal.Servers) { a.gotServers(s.ICEServers) })
 	default:
 		a.Logger.Debug("push of a later protocol", "method", e.Method, "code", e.Code)
 	}

@@ -133,7 +133,7 @@ func (a *App) resume() {
 }
 
 func (a *App) connect(s *session) {
-	hello := signal.Connect{DeviceID: a.deviceID, Device: clip(a.Device), Client: clip(a.Client)}
+	hello := signal.Connect{DeviceID: a.deviceID, Device: clip(a.Device), Client: clip(a.Client), Renews: true}
 	signaler, err := a.Dialer.Connect(s.server, s.token, hello)
 	if err != nil {
 		a.signInFailed(err)

@@ -68,9 +68,6 @@ func (c *contact) request(e signal.Envelope) (signal.Envelope, error) {
 	}
 }
 
-// credentialLife is for how long one set of TURN credentials makes new allocations; those of a call end with the call.
-const credentialLife = 6 * time.Hour
-
 // relayDesk is the relay as the hub needs it.
 type relayDesk struct {
 	relay  *relay.Server
@@ -79,8 +76,8 @@ type relayDesk struct {
 }
 
 // ICEServers implements hub.Relay. The device reached the site at HOST:PORT; nothing: it is in this process.
-func (d *relayDesk) ICEServers(at, userID, deviceID, callID string) []signal.ICEServer {
-	name, password := d.relay.Credentials(userID, deviceID, callID, credentialLife)
+func (d *relayDesk) ICEServers(at, userID, deviceID, callID string, life time.Duration) []signal.ICEServer {
+	name, password := d.relay.Credentials(userID, deviceID, callID, life)
 	return []signal.ICEServer{{URLs: d.urls(at), Username: name, Credential: password}}
 }
 

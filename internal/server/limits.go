@@ -49,7 +49,8 @@ type Limits struct {
 	EchoCalls    int        // at the same time
 	JournalQueue int        // chat lines that wait for the disk
 
-	Relay relay.Limits
+	RelayLife time.Duration // of what a device is given for the relay
+	Relay     relay.Limits
 }
 
 // Limit is one of the limits as an operator sees it: limit-NAME in the configuration.
@@ -122,6 +123,8 @@ func (l *Limits) List() []Limit {
 		count("journal-queue", &l.JournalQueue, store.DefaultQueue, 16, 1<<20,
 			"chat lines that wait for the disk; senders of more are told to try again"),
 
+		wait("relay-credentials", &l.RelayLife, hub.DefaultRelayLife, time.Minute, 6*time.Hour,
+			"for which a device may make new relayed addresses with what it was given; in a call it is given anew after half of that"),
 		count("relay-per-device", &l.Relay.PerDevice, relay.DefaultLimits.PerDevice, 2, 1000, "relayed addresses of one device, for each device it may be connected with"),
 		count("relay-per-address", &l.Relay.PerAddress, relay.DefaultLimits.PerAddress, 2, 60_000,
 			"relayed addresses, and TCP connections, of one source address"),

@@ -288,7 +288,7 @@ func (s *Server) startHub(ctx context.Context) error {
 		Config: hub.Config{
 			Server: "visavis-server/" + s.Version, Run: signal.NewID(), RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
 			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
-			Linger: s.Limits.Linger, NewsEvery: newsEvery,
+			Linger: s.Limits.Linger, NewsEvery: newsEvery, RelayLife: s.Limits.RelayLife,
 		},
 		Alive: alive, Journal: records{s.journal}, Meter: s.meters, Logger: s.Logger.With("part", "hub"),
 	}

@@ -48,6 +48,7 @@ const (
 	CallReport       Method = "Call/Report"       // request: what a device measured
 	CallMedia        Method = "Call/Media"        // request, forwarded as push CodeMedia: muted, camera off
 	CallRestart      Method = "Call/Restart"      // request, forwarded as push CodeRestart: the path is lost, the caller should offer another
+	CallServers      Method = "Call/Servers"      // push CodeServers: newer credentials for the relay; only to clients that renew
 	CallEnded        Method = "Call/Ended"        // push CodeEnded: the one way a call ends, whoever ended it
 	UserChanges      Method = "User/Changes"      // push CodeUserChanges: several came or went; only to clients that number
 	SessionAck       Method = "Session/Ack"       // both ways, when there is nothing else to carry an Ack; push CodeAck
@@ -78,6 +79,7 @@ const (
 	CodeEnded       Code = 10103
 	CodeMedia       Code = 10104
 	CodeRestart     Code = 10105
+	CodeServers     Code = 10106
 	CodeAck         Code = 10200
 	CodeStopping    Code = 10201
 )

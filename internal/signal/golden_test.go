@@ -91,6 +91,8 @@ func sessionGoldens(add adder) {
 		Connected{Self: ann, Users: []User{}, Server: "visavis-server/0.1.0", Session: sessionID, Resumed: true, Got: 12})
 	add("user-connect-session.reply", reply(UserConnect, nil),
 		Connected{Self: ann, Users: []User{echo}, Server: "visavis-server/0.1.0", Session: sessionID})
+	add("user-connect-renews.request", request(UserConnect, nil),
+		Connect{DeviceID: "dev23456789abcdefghijklmno", Device: "Firefox", Client: "visavis-web/1", Resume: &Resume{}, Renews: true})
 	add("user-changes.push", push(UserChanges, CodeUserChanges, "", nil), Users{Users: []User{ann, {ID: bobID, Name: "Bob", Kind: KindPerson}}})
 	add("session-ack.request", Envelope{Method: SessionAck, Ack: 57}, nil)
 	add("session-ack.push", Envelope{Method: SessionAck, Code: CodeAck, Ack: 32}, nil)
@@ -170,6 +172,7 @@ func callGoldens(add adder) {
 	add("call-restart-counted.push", push(CallRestart, CodeRestart, bobID, nil).in(callID), Restart{Offers: 1})
 	add("call-restart.request", request(CallRestart, nil).in(callID), nil)
 	add("call-restart.push", push(CallRestart, CodeRestart, bobID, nil).in(callID), nil)
+	add("call-servers.push", push(CallServers, CodeServers, "", nil).to(annID).in(callID), Servers{ICEServers: turn})
 	add("call-report.request", request(CallReport, nil).in(callID), Report{Path: PathRelay, SetupMs: 312})
 	add("call-report-flows.request", request(CallReport, nil).in(callID), Report{Path: PathDirect, Flows: true})
 	add("message-offer.push", push(MessageOffer, CodeOffer, annID, nil).in(callID), SDP{SDP: "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"})

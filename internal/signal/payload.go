@@ -47,6 +47,8 @@ type Connect struct {
 	Client   string `json:"client"` // name/version
 	// Resume is there when the client numbers its messages; nil: it does not know how.
 	Resume *Resume `json:"resume,omitempty"`
+	// Renews: the client takes CodeServers, so that what it is given for the relay need not last for a whole call.
+	Renews bool `json:"renews,omitempty"`
 }
 
 // Resume, in Connect, asks for a session that outlives its socket: the one named, or a new one.
@@ -98,6 +100,12 @@ func (s Stopping) Check() error {
 		return errors.New("afterMs is 0 to 60000")
 	}
 	return nil
+}
+
+// Servers is the push CodeServers during an accepted call: what takes the place of the servers given before, when
+// another path is sought. Nothing is to be done about the path there is.
+type Servers struct {
+	ICEServers []ICEServer `json:"iceServers"`
 }
 
 // Users is the reply of User/List, the push CodeUserList, and the push CodeUserChanges (there it is only those people who

@@ -103,10 +103,6 @@ func (c *core) tellAccepted(k *call) {
 	k.from.conn.Send(m)
 }
 
-func (c *core) iceServers(k *call, d *device) []signal.ICEServer {
-	return c.relay.ICEServers(d.host, d.person.user.ID, d.id, k.ID)
-}
-
 // tellEnded tells one device, if it is there; one that is away learns it from the reply to User/Connect.
 func (c *core) tellEnded(k *call, d *device, r signal.EndReason, by *person) {
 	d.held, d.heldSize = nil, 0

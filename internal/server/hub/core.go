@@ -18,15 +18,16 @@ type core struct {
 	log     *slog.Logger
 	post    func(func(*core)) // makes an event of what another goroutine has to say
 
-	now     time.Time
-	people  map[string]*person // by user id
-	roster  []*person          // in the order of joining
-	devices map[Conn]*device   // connected
-	calls   map[string]*call   // ringing and talking
-	due     dueHeap
-	leaving []leaving // devices that are cut off but still count as here, the first to go first
-	news    news
-	stopped bool
+	now      time.Time
+	people   map[string]*person // by user id
+	roster   []*person          // in the order of joining
+	devices  map[Conn]*device   // connected
+	calls    map[string]*call   // ringing and talking
+	due      dueHeap
+	renewals []renewal
+	leaving  []leaving // devices that are cut off but still count as here, the first to go first
+	news     news
+	stopped  bool
 }
 
 // person is a user and what goes on with them.
@@ -61,6 +62,7 @@ type device struct {
 	lost     bool      // away, and did not close its connection itself
 	counts   bool      // among those of its person that are here
 	numbers  bool      // it numbers messages, and knows what came with that
+	renews   bool      // it takes newer credentials during a call
 	held     []*Message
 	heldSize int
 }
@@ -80,6 +82,7 @@ func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*c
 	cfg.Invites = cmp.Or(cfg.Invites, DefaultInvites)
 	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
 	cfg.Linger = cmp.Or(cfg.Linger, DefaultLinger)
+	cfg.RelayLife = cmp.Or(cfg.RelayLife, DefaultRelayLife)
 	if r == nil {
 		r = noRelay{}
 	}
@@ -121,7 +124,8 @@ func (c *core) connect(conn Conn, h Hello) {
 		delete(c.devices, d.conn)
 		d.conn.Close(CloseReplaced, "this device has connected again")
 	}
-	d.conn, d.away, d.host, d.numbers = conn, time.Time{}, h.Host, h.Connect.Resume != nil
+	d.conn, d.away, d.host = conn, time.Time{}, h.Host
+	d.numbers, d.renews = h.Connect.Resume != nil, h.Connect.Renews
 	c.count(d) // others hear of it, the device itself gets its reply first
 	c.devices[conn] = d
 	c.greet(d, e, h.Session)

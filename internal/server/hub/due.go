@@ -127,7 +127,7 @@ func (c *core) nextDue() (at time.Time, ok bool) {
 	if len(c.due) > 0 {
 		at = c.due[0].at
 	}
-	for _, other := range []time.Time{c.nextLeaving(), c.news.next()} {
+	for _, other := range []time.Time{c.nextLeaving(), c.nextRenewal(), c.news.next()} {
 		if at.IsZero() || !other.IsZero() && other.Before(at) {
 			at = other
 		}
@@ -148,6 +148,7 @@ func (c *core) tidyDue() {
 func (c *core) expire() {
 	c.expireLeaving()
 	c.expireCalls()
+	c.renew()
 	if at := c.news.next(); !at.IsZero() && !at.After(c.now) {
 		c.tellNews()
 	}

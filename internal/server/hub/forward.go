@@ -3,6 +3,7 @@ package hub
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"visavis.example/internal/signal"
 )
@@ -176,7 +177,7 @@ func (c *core) report(d *device, e signal.Envelope) error {
 // noRelay stands in when there is no relay.
 type noRelay struct{}
 
-func (noRelay) ICEServers(string, string, string, string) []signal.ICEServer {
+func (noRelay) ICEServers(string, string, string, string, time.Duration) []signal.ICEServer {
 	return []signal.ICEServer{}
 }
 func (noRelay) AllowPeer(string, netip.Addr) {}

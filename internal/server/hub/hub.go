@@ -45,8 +45,9 @@ type Journal interface {
 
 // Relay is what the hub tells the TURN server. Its methods must not block for long.
 type Relay interface {
-	// ICEServers gives one party of a call its servers; host is the name by which its device reached this server.
-	ICEServers(host, userID, deviceID, callID string) []signal.ICEServer
+	// ICEServers gives one party of a call its servers; host is the name by which its device reached this server. They are
+	// good for new allocations for life, and for what was allocated in that time until the call ends.
+	ICEServers(host, userID, deviceID, callID string, life time.Duration) []signal.ICEServer
 	AllowPeer(callID string, a netip.Addr)
 	// HoldCall keeps the call's packets between its own allocations, until OpenCall.
 	HoldCall(callID string)
@@ -87,6 +88,9 @@ type Config struct {
 	// NewsEvery is how often people are told who has come or gone: changes in between go together, and who is back as they
 	// were is not mentioned at all. 0: at once.
 	NewsEvery time.Duration
+	// RelayLife is for how long what a device is given for the relay makes new allocations, if the device takes newer ones
+	// during a call. DefaultRelayLife
+	RelayLife time.Duration
 }
 
 // Defaults of Config.
@@ -97,6 +101,9 @@ var (
 
 // DefaultLinger is for a line that is cut and back again: other people need not see that.
 const DefaultLinger = 5 * time.Second
+
+// DefaultRelayLife is that of Config.
+const DefaultRelayLife = 5 * time.Minute
 
 // Parting is how a connection ended.
 type Parting uint8

@@ -221,6 +221,7 @@ func (c *core) join(k *call, d *device, a signal.Accept) {
 	}
 	c.save(k)
 	c.schedule(k)
+	c.renewLater(k)
 	c.log.Info("call accepted", "call", k.ID)
 }
 

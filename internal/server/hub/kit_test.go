@@ -28,8 +28,9 @@ type world struct {
 	full    bool   // the disk
 	blocked []bool // of each line
 	peers   []string
-	ended   []string // calls the relay was told about
-	held    []string // what it was told of early connections
+	ended   []string        // calls the relay was told about
+	lives   []time.Duration // of the credentials that were made
+	held    []string        // what it was told of early connections
 	next    int
 }
 
@@ -63,7 +64,8 @@ func (w *world) SaveRead(user string, r signal.Read) {
 	w.reads = append(w.reads, fmt.Sprint(user, " ", r.With, " ", r.ID))
 }
 
-func (w *world) ICEServers(host, user, device, call string) []signal.ICEServer {
+func (w *world) ICEServers(host, user, device, call string, life time.Duration) []signal.ICEServer {
+	w.lives = append(w.lives, life)
 	return []signal.ICEServer{{URLs: []string{"turn:" + host}, Username: user + "/" + device + "/" + call}}
 }
 

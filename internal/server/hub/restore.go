@@ -42,6 +42,7 @@ func (c *core) restore(r Record, alive time.Time) {
 		c.iceServers(k, d) // so that the relay knows them, and what they were given by the earlier run is good again
 	}
 	c.schedule(k)
+	c.renewLater(k)
 	c.log.Info("call restored", "call", k.ID)
 }
 

@@ -63,7 +63,7 @@ test('nonsense over the data channel changes nothing', async t => {
     channel.hear('Call/Hangup', id, {reason: 'declined'});
     channel.hear('Call/Media', id, {microphone: true});
     channel.hear('Call/Restart', id, {offers: -1});
-    for (const method of ['Call/Ended', 'Call/Invite', 'Message/Offer', 'constructor', '__proto__'])
+    for (const method of ['Call/Ended', 'Call/Invite', 'Call/Servers', 'Message/Offer', 'constructor', '__proto__'])
         channel.hear(method, id, {sdp: 'v=0', reason: 'hangup'});
     await settle();
     assert.equal(JSON.stringify([calling.state, calling.theirs]), before);
@@ -122,6 +122,20 @@ test('a way that is lost with its network is sought anew at once', async () => {
         pc.become('connected');
         calling.hangup();
     }
+});
+
+test('what the relay is asked with is renewed during a call, and nothing is sought for that', async () => {
+    const {calling, id, pc, push} = await talking();
+    const anew = [{urls: ['turn:y'], username: 'new'}];
+    push(10106, 'another', {iceServers: [{urls: ['turn:z']}]});
+    assert.deepEqual(pc.config.iceServers, ice);
+    push(10106, id, {iceServers: anew});
+    push(10106, id, {iceServers: []});
+    await settle();
+    assert.deepEqual([pc.config.iceServers, pc.offers.length, calling.state.phase], [anew, 1, 'active']);
+    calling.hangup();
+    push(10106, id, {iceServers: ice});
+    assert.deepEqual(pc.config.iceServers, anew);
 });
 
 test('a connection that is up is not offered anew by itself', async t => {

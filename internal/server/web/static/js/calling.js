@@ -223,6 +223,10 @@ export class Calling {
         case code.restart:
             this.#media.peer?.restart(data.offers);
             break;
+        case code.servers: // those before will not be good for long
+            if (hasPeer(this.state) && data.iceServers.length)
+                this.#media.serversAnew(data.iceServers, false);
+            break;
         }
         this.#world.changed();
     }

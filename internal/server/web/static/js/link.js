@@ -180,7 +180,7 @@ export class Link {
         const requestId = String(++this.#lastId);
         const timer = this.#world.setTimeout(() => this.#lost(0), requestTimeoutMs);
         this.#hello = {requestId, timer};
-        const data = {deviceId: this.#deviceId, device: this.#device, client: this.#client, resume: this.#numbers.resume()};
+        const data = {deviceId: this.#deviceId, device: this.#device, client: this.#client, resume: this.#numbers.resume(), renews: true};
         socket.send(JSON.stringify({method: method.userConnect, type: 0, code: 0, requestId, data}));
     }
 

@@ -32,6 +32,7 @@ export const method = Object.freeze(/** @type {const} */ ({
     report: 'Call/Report',
     media: 'Call/Media',
     restart: 'Call/Restart',
+    servers: 'Call/Servers',
     ended: 'Call/Ended',
     userChanges: 'User/Changes',
     ack: 'Session/Ack',
@@ -58,6 +59,7 @@ export const code = Object.freeze(/** @type {const} */ ({
     ended: 10103,
     media: 10104,
     restart: 10105,
+    servers: 10106,
     ack: 10200,
     stopping: 10201,
 }));
@@ -169,6 +171,7 @@ const pushRules = {
     [code.ended]: shape({reason: text, byId: maybe(text)}),
     [code.media]: media,
     [code.restart]: restart,
+    [code.servers]: shape({iceServers: ice}),
     [code.stopping]: shape({afterMs: count}),
 };
 
@@ -190,7 +193,7 @@ const replyRules = {
 
 /** @type {Readonly<Record<string, Rule>>} What the data of a request must be; this page is tested against it. */
 const requestRules = {
-    [method.userConnect]: shape({deviceId: text, device: text, client: text, resume: maybe(shape({session: maybe(text), got: maybe(count)}))}),
+    [method.userConnect]: shape({deviceId: text, device: text, client: text, resume: maybe(shape({session: maybe(text), got: maybe(count)})), renews: maybe(flag)}),
     [method.sendToAll]: shape({text}),
     [method.sendTo]: shape({text}),
     [method.history]: shape({with: maybe(text), before: maybe(count), limit: maybe(count)}),
