@@ -12,6 +12,9 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d then 1 per %s", r.Burst, Short(r.Every))
 }
 
+// longest is how long an empty bucket may take to fill. What cannot be counted in nanoseconds would refuse everybody.
+const longest = 365 * 24 * time.Hour
+
 // ParseRate reads what String writes.
 func ParseRate(s string) (Rate, error) {
 	f := strings.Fields(s)
@@ -25,6 +28,9 @@ func ParseRate(s string) (Rate, error) {
 	every, err := time.ParseDuration(f[4])
 	if err != nil || every <= 0 {
 		return Rate{}, fmt.Errorf("a rate ends with a time such as 3s or 200ms, not with %q", f[4])
+	}
+	if every > longest/time.Duration(n) {
+		return Rate{}, fmt.Errorf("a rate must allow all of its %d at least once a year, and one per %s does not", n, f[4])
 	}
 	return Rate{Burst: n, Every: every}, nil
 }
