@@ -9,7 +9,7 @@ failed=()
 while read -r dir target; do
 	echo "== $dir $target"
 	go test -run '^$' -fuzz "^$target\$" -fuzztime "$for_each" -fuzzminimizetime 2s "./$dir" </dev/null || failed+=("$dir $target")
-done < <(grep -rnE '^func Fuzz' --include='*_test.go' internal |
+done < <(grep -rnE '^func Fuzz' --include='*_test.go' internal cmd |
 	sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | sort -u | grep -E -- "$only")
 if ((${#failed[@]})); then
 	printf 'failed: %s\n' "${failed[@]}"

@@ -21,19 +21,24 @@ import (
 	"visavis.example/internal/signal"
 )
 
+// fuzzedPassword is in no seed: nobody who tries words deletes the account with which everything is tried.
+const fuzzedPassword = "known to nobody else"
+
 // fuzzed is a server for a fuzz target, over plain HTTP, and somebody who is signed in.
 func fuzzed(f *testing.F) (srv *server.Server, client *http.Client, token string) {
 	f.Helper()
 	c := config(f.TempDir())
 	c.HTTP, c.Logger = true, slog.New(slog.DiscardHandler)
 	noMessageLimit(&c)
+	// Else all but the first of what is tried would only find out that it is too much.
+	c.Limits.Accounts.ChangesPerUser, c.Limits.Accounts.InvitesPerNet = c.Limits.Messages, c.Limits.Messages
 	srv = &server.Server{Config: c}
 	if err := srv.Start(context.Background()); err != nil {
 		f.Fatal(err)
 	}
 	client = &http.Client{Transport: &http.Transport{}, Timeout: patience}
 	f.Cleanup(func() { client.CloseIdleConnections(); srv.Close() })
-	res, err := client.Post(srv.URL()+"/api/register", "application/json", strings.NewReader(`{"name":"alice","password":"`+password+`"}`))
+	res, err := client.Post(srv.URL()+"/api/register", "application/json", strings.NewReader(`{"name":"alice","password":"`+fuzzedPassword+`"}`))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -49,7 +54,7 @@ func fuzzed(f *testing.F) (srv *server.Server, client *http.Client, token string
 var addresses = []string{
 	"POST /api/register", "POST /api/login", "POST /api/logout", "GET /api/me", "GET /api/info", "GET /api/calls?before=%s", "GET /api/calls?limit=%s",
 	"GET /api/calls/%s", "GET /%s", "GET /api/%s", "POST /api/password", "POST /api/invites", "POST /api/invite/check", "PUT /api/me/dnd",
-	"PUT /api/blocks/%s", "DELETE /api/sessions/%s", "DELETE /api/invites/%s", "DELETE /api/me", "GET /api/export",
+	"PUT /api/blocks/%s", "DELETE /api/blocks/%s", "DELETE /api/sessions", "DELETE /api/sessions/%s", "DELETE /api/invites/%s", "DELETE /api/me", "GET /api/export",
 }
 
 // FuzzHTTP sends any body, any part of an address and any authorization to every address of the API: each is answered,
@@ -57,12 +62,29 @@ var addresses = []string{
 func FuzzHTTP(f *testing.F) {
 	srv, client, token := fuzzed(f)
 	for i := range addresses {
-		for _, s := range []string{`{"name":"bob","password":"a fine password"}`, `{`, `[]`, "\xff", `{"name":"a","name":5}`, `{"name":"' OR 1=1--","password":"x","device":"\u0000"}`} {
+		for _, s := range []string{
+			`{"name":"bob","password":"a fine password"}`, `{`, `[]`, "\xff", `{"name":"a","name":5}`, `{"name":"' OR 1=1--","password":"x","device":"\u0000"}`,
+			`{"uses":9223372036854775807,"days":-1}`, `{"on":true,"until":"2026-13-45T99:99:99Z"}`, `{"old":"a fine password","new":"a fine password"}`,
+		} {
 			f.Add(uint8(i), s, "Bearer "+token)
 		}
 	}
 	f.Add(uint8(5), "../../etc/passwd", "Basic eDp4")
 	f.Add(uint8(3), "", "Bearer vc1_"+strings.Repeat("A", 43))
+	f.Cleanup(func() { // before the server ends
+		r, err := http.NewRequest("GET", srv.URL()+"/api/me", nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		res, err := client.Do(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if _ = res.Body.Close(); res.StatusCode != http.StatusOK {
+			f.Errorf("who did all that is not signed in any more: %d", res.StatusCode)
+		}
+	})
 	f.Fuzz(func(t *testing.T, which uint8, text, auth string) {
 		method, path, _ := strings.Cut(addresses[int(which)%len(addresses)], " ")
 		if strings.Contains(path, "%s") {
@@ -72,12 +94,13 @@ func FuzzHTTP(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if r.Header.Set("Authorization", auth); which > 127 {
-			r.Header.Set("Authorization", "Bearer "+token)
-			if method == "POST" && path == "/api/logout" {
-				return
-			}
+		if which > 127 {
+			auth = "Bearer " + token
 		}
+		if path == "/api/logout" && strings.Contains(auth, token) {
+			return // what comes after would be a stranger's
+		}
+		r.Header.Set("Authorization", auth)
 		res, err := client.Do(r)
 		if err != nil {
 			if strings.Contains(err.Error(), "invalid header") {
