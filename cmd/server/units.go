@@ -102,6 +102,8 @@ Description=Visavis server: calls from person to person
 Wants=network-online.target
 After=network-online.target visavis.socket visavis-relay.socket
 Requires=visavis.socket visavis-relay.socket
+# Never given up: five starts within ten seconds would else be the end, of the sockets too.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
