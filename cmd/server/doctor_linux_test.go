@@ -63,6 +63,15 @@ func (h *hosts) lose(host, kind string) {
 	}
 }
 
+// find ends what lose began.
+func (h *hosts) find(host, kind string) {
+	h.t.Helper()
+	rule := "-n " + host + " rule del pref 1 " + kind + " blackhole"
+	if out, err := exec.Command("ip", strings.Fields(rule)...).CombinedOutput(); err != nil {
+		h.t.Fatalf("ip %s: %v: %s", rule, err, out)
+	}
+}
+
 func TestDoctorFromAnotherMachine(t *testing.T) {
 	h := twoHosts(t)
 	dir := t.TempDir()
@@ -112,5 +121,27 @@ func TestDoctorFromAnotherMachine(t *testing.T) {
 	want(says, "ok       relay by UDP", "ok       relay by TLS", "WRONG    relay by TCP", "open TCP 3478", "WRONG    relayed ports", "turn-ports")
 	if code != exitFailed {
 		t.Errorf("exit code %d:\n%s", code, says)
+	}
+	h.find(h.a, "to 9.9.9.2 ipproto tcp sport 3478")
+	h.find(h.b, "to 9.9.9.1 ipproto udp dport 50000-50100")
+
+	h.lose(h.a, "to 9.9.9.2 ipproto udp sport 3478")
+	says, code = doctor()
+	want(says, "WRONG    relay by UDP", "open UDP 3478", "ok       relay by TCP", "ok       relay by TLS")
+	if code != exitFailed {
+		t.Errorf("exit code %d:\n%s", code, says)
+	}
+	h.find(h.a, "to 9.9.9.2 ipproto udp sport 3478")
+
+	h.lose(h.a, "to 9.9.9.2 ipproto tcp sport 8443")
+	says, code = doctor()
+	want(says, "WRONG    site", "8443")
+	if code != exitFailed || strings.Contains(says, "ok       relay") {
+		t.Errorf("exit code %d:\n%s", code, says)
+	}
+	h.find(h.a, "to 9.9.9.2 ipproto tcp sport 8443")
+
+	if says, code = doctor(); code != exitOK {
+		t.Errorf("all is mended, and it says, with %d:\n%s", code, says)
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"visavis.example/internal/server/admin"
 )
@@ -31,12 +33,21 @@ func password(file string) (p string, made bool, err error) {
 		return "", false, fmt.Errorf("password: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	line, err := bufio.NewReader(f).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(f, maxPasswordLine)).ReadString('\n')
+	switch {
+	case len(line) == maxPasswordLine:
+		return "", false, fmt.Errorf("password: the first line of %s is longer than any password", file)
+	case !utf8.ValidString(line):
+		return "", false, fmt.Errorf("password: %s is not a text file", file)
+	}
 	if p = strings.TrimRight(line, "\r\n"); p == "" {
 		return "", false, fmt.Errorf("password: %s begins with an empty line (%w)", file, errors.Join(err, errEmpty))
 	}
 	return p, false, nil
 }
+
+// maxPasswordLine is far beyond the longest password: a file without lines, or a device without end, is not read to its end.
+const maxPasswordLine = 4 << 10
 
 var errEmpty = errors.New("nothing to take")
 

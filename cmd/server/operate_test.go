@@ -133,6 +133,10 @@ func TestOperatorsCommands(t *testing.T) {
 
 func TestOperatorsMistakes(t *testing.T) {
 	c := cli{t, t.TempDir()}
+	notText := filepath.Join(t.TempDir(), "photo")
+	if err := os.WriteFile(notText, []byte("\xff\xd8\xff\xe0 of somebody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		code int
 		says string
@@ -154,10 +158,28 @@ func TestOperatorsMistakes(t *testing.T) {
 		{exitFailed, "no such file", []string{"user", "list", "--data", "/nowhere/at/all"}},
 		{exitFailed, "not a whole backup", []string{"restore", "operate_test.go"}},
 		{exitFailed, "empty line", []string{"user", "add", "anna", "--password-file", "/dev/null"}},
+		{exitFailed, "longer than any password", []string{"user", "add", "anna", "--password-file", "/dev/zero"}},
+		{exitFailed, "not a text file", []string{"user", "passwd", "anna", "--password-file", notText}},
+		{exitFailed, "password", []string{"user", "add", "anna", "--password-file", t.TempDir()}},
+		{exitUsage, "takes NAME", []string{"user", "add", "--", "--data", "x"}},
+		{exitUsage, "out of range", []string{"invite", "create", "--uses", "99999999999999999999"}},
+		{exitFailed, "1 or more", []string{"invite", "create", "--days", "-9223372036854775808"}},
+		{exitFailed, "visavis-server:", []string{"invite", "create", "--uses", "9223372036854775807"}},
+		{exitFailed, "visavis-server:", []string{"user", "add", strings.Repeat("x", 100_000)}},
+		{exitFailed, "visavis-server:", []string{"user", "add", "a\x00\xff\nb"}},
+		{exitFailed, "visavis-server:", []string{"user", "passwd", ""}},
+		{exitFailed, "visavis-server:", []string{"invite", "revoke", "' OR 1=1--"}},
+		{exitFailed, "visavis-server:", []string{"export", "../../etc/passwd"}},
+		{exitFailed, "is a directory", []string{"restore", t.TempDir()}},
+		{exitFailed, "not a whole backup", []string{"restore", "/dev/null"}},
+		{exitFailed, "not a whole backup", []string{"restore", "/dev/zero"}},
 	} {
 		got := c.run(x.code, x.args...)
 		if !strings.Contains(strings.ReplaceAll(got, "-password-file", "--password-file"), x.says) {
-			t.Errorf("%v says %q", x.args, got)
+			t.Errorf("%.200q says %q", x.args, got)
+		}
+		if strings.Contains(got, "goroutine ") || len(got) > 4000 {
+			t.Errorf("%.200q says %.4000q", x.args, got)
 		}
 	}
 	if _, err := os.Stat("/nowhere"); err == nil {

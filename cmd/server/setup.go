@@ -34,7 +34,7 @@ type answers struct {
 func setup(args []string, in io.Reader, out, problems io.Writer) int {
 	a, err := setupFlags(args, out)
 	if err == nil {
-		err = a.ask(bufio.NewReader(in), out)
+		err = a.ask(bufio.NewReader(io.LimitReader(in, maxAnswers)), out)
 	}
 	if err != nil {
 		return notRun(problems, err)
@@ -103,7 +103,10 @@ func (a *answers) defaults() error {
 	return nil
 }
 
-const noUnits = "none"
+const (
+	noUnits    = "none"
+	maxAnswers = 64 << 10 // bytes of all answers together: what is piped in may have no end
+)
 
 // ask asks for what the flags have not said. in is only read when there is something to ask.
 func (a *answers) ask(in *bufio.Reader, out io.Writer) error {

@@ -200,3 +200,25 @@ func TestSocketOfAKilledServer(t *testing.T) {
 		t.Errorf("half of it passes for all: %d bytes", b.Len())
 	}
 }
+
+// A server that hangs does not make the operator's command hang, nor does one that is told to stop waiting.
+func TestAServerThatDoesNotAnswer(t *testing.T) {
+	l, err := Listen(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // nobody ever accepts
+	r, err := Dial(t.Context(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.replyIn = 50 * time.Millisecond
+	if _, err := r.Do(t.Context(), Request{Command: UserList}); !errors.Is(err, errNoReply) {
+		t.Errorf("it says %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Do(ctx, Request{Command: UserList}); !errors.Is(err, context.Canceled) {
+		t.Errorf("told to stop, it says %v", err)
+	}
+}

@@ -142,8 +142,14 @@ func (c *counting) Write(b []byte) (int, error) {
 
 // Remote is the desk of a server that runs, by its socket.
 type Remote struct {
-	client *http.Client
+	client  *http.Client
+	replyIn time.Duration // for one command; exports and backups take as long as they take
 }
+
+// replyIn: a hash of a password may wait for others, and a disk for its turn; who has not answered by then does not.
+const replyIn = time.Minute
+
+var errNoReply = errors.New("the running server does not answer; \"systemctl status visavis\" or its log may say why")
 
 // Dial finds the server behind a socket. The error is a net error when nobody is there.
 func Dial(ctx context.Context, path string) (*Remote, error) {
@@ -153,7 +159,7 @@ func Dial(ctx context.Context, path string) (*Remote, error) {
 		return nil, fmt.Errorf("reach the running server: %w", err)
 	}
 	_ = conn.Close()
-	return &Remote{client: &http.Client{Transport: &http.Transport{
+	return &Remote{replyIn: replyIn, client: &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) },
 	}}}, nil
@@ -162,9 +168,14 @@ func Dial(ctx context.Context, path string) (*Remote, error) {
 // Do is Desk.Do.
 func (r *Remote) Do(ctx context.Context, q Request) (Reply, error) {
 	var out Reply
+	ctx, cancel := context.WithTimeoutCause(ctx, r.replyIn, errNoReply)
+	defer cancel()
 	err := r.ask(ctx, http.MethodPost, "/do", bytes.NewReader(signal.Encode(q)), func(body io.Reader) error {
 		return json.NewDecoder(body).Decode(&out)
 	})
+	if err != nil && errors.Is(context.Cause(ctx), errNoReply) {
+		err = errNoReply
+	}
 	return out, err
 }
 
