@@ -201,7 +201,7 @@ func TestAttackMetricsOnTheSite(t *testing.T) {
 	}
 }
 
-// TestAttackForwardedForSpoof dodges limits with what proxies write about addresses.
+// TestAttackForwardedForSpoofByAnybody dodges limits with what proxies write about addresses.
 func TestAttackForwardedForSpoofByAnybody(t *testing.T) {
 	s := open(t, realLimits)
 	s.guest("alice")
