@@ -28,6 +28,7 @@ var decoders = []decoder{
 	decoderOf[History](), decoderOf[Messages](), decoderOf[Invite](), decoderOf[Invited](), decoderOf[Ring](), decoderOf[Rung](),
 	decoderOf[Ringing](), decoderOf[Accept](), decoderOf[Accepted](), decoderOf[Reject](), decoderOf[Hangup](), decoderOf[Ended](),
 	decoderOf[SDP](), decoderOf[Candidate](), decoderOf[Media](), decoderOf[Report](), decoderOf[Problem](),
+	decoderOf[Read](), decoderOf[Unread](), decoderOf[UnreadChat](),
 	decoderOf[Restart](), decoderOf[Stopping](), decoderOf[Servers](), decoderOf[Resume](), decoderOf[User](), decoderOf[ICEServer](),
 	decoderOf[Register](), decoderOf[SignedIn](), decoderOf[Info](), decoderOf[Failure](), decoderOf[CallRecord](), decoderOf[Calls](),
 	decoderOf[Me](), decoderOf[DND](), decoderOf[NewPassword](), decoderOf[Leave](), decoderOf[SessionInfo](), decoderOf[Sessions](),
