@@ -104,10 +104,12 @@ export function signInView(session) {
             return;
         }
         await session.signIn(how, name.value, password.value, asksInvite() ? inviteIn(invite.value) : '');
-        if (session.page === 'home')
+        if (session.page === 'home') {
             password.value = invite.value = ''; // not kept for longer than they are needed
-        else
+            how = 'login'; // who comes back has an account
+        } else {
             (['bad_name', 'name_taken'].includes(session.signInCode) ? name : password).focus();
+        }
     }
 
     /** @returns {[string, HTMLInputElement]|null} what is not filled in yet, in words, and where */
