@@ -6,13 +6,15 @@ import (
 )
 
 const (
-	bucket   = rate / 400 // samples: 2.5 ms
-	buckets  = 240        // 600 ms; later ones count as that
-	interval = 300 * time.Millisecond
-	forget   = 0.92 // an interval: half is forgotten after 2.5 s
-	covered  = 0.92 // so many intervals are to have no packet that is too late
-	window   = 2 * time.Second
-	stepUp   = rate / 50 // a path that became slower by so much is a new path
+	bucket    = rate / 400 // samples: 2.5 ms
+	buckets   = 240        // 600 ms; later ones count as that
+	interval  = 300 * time.Millisecond
+	forget    = 0.92 // an interval: half is forgotten after 2.5 s
+	startUp   = 20   // intervals: a sender that does not know the line yet fills its queue,
+	startKeep = 0.8  // which is forgotten sooner
+	covered   = 0.92 // so many intervals are to have no packet that is too late
+	window    = 2 * time.Second
+	stepUp    = rate / 50 // a path that became slower by so much is a new path
 
 	cautionAt = 30 * rate / 1000 // taken for the spread until something is known
 )
@@ -89,6 +91,9 @@ func (a *arrival) lag(t int64, now time.Time) int64 {
 func (a *arrival) learn(late int64) {
 	a.intervals++
 	keep := min(forget, 1-1/float64(a.intervals))
+	if a.intervals < startUp {
+		keep = min(keep, startKeep)
+	}
 	for i := range a.histogram {
 		a.histogram[i] *= keep
 	}

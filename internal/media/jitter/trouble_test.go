@@ -285,3 +285,23 @@ func BenchmarkPull(b *testing.B) {
 		})
 	}
 }
+
+// A sender that does not know the line yet fills its queue for a second; soon after that sound is not late any more.
+func TestStartsQueueIsForgottenSoon(t *testing.T) {
+	s := newSim()
+	calm := s.uneven(30*ms, 40*ms, false)
+	s.delay = func(n int) time.Duration {
+		if at := s.sent(n); at < 1200*ms {
+			return 30*ms + min(at*3/2, 1200*ms-at)
+		}
+		return calm(n)
+	}
+	c := s.run(20 * time.Second)
+	soon, _ := s.age(6*time.Second, 7*time.Second)
+	late, _ := s.age(15*time.Second, 20*time.Second)
+	t.Logf("delay %v after six seconds, %v later, removed %d ms", soon, late, c.Removed/48)
+	if soon > late+25*ms {
+		t.Errorf("delay %v after six seconds, %v later", soon, late)
+	}
+	s.check(t)
+}
