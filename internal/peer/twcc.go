@@ -23,6 +23,8 @@ type feedbackWriter struct {
 	bytes       int         // of these
 	told        time.Time
 	bps, lately float64 // rate before that
+	missing     bool    // something does not seem to have come
+	overtaken   float64 // share of packets that came after later ones, smoothed
 }
 
 type gotPacket struct {
@@ -40,6 +42,10 @@ const (
 	slowBelowBps    = 100_000
 	rateSpan        = 500 * time.Millisecond
 	smallDeltaMost  = 255 * rtcp.TypeTCCDeltaScaleFactor
+
+	feedbackHurry   = 8 * time.Millisecond // between two, at least
+	overtakenWeight = 1.0 / 64
+	overtakenCounts = 0.005
 )
 
 func newFeedbackWriter(self uint32) *feedbackWriter { return &feedbackWriter{self: self} }
@@ -50,6 +56,11 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 		f.began, f.newest = now, int64(number)
 	}
 	n := f.newest + int64(int16(number-uint16(f.newest)))
+	f.missing = f.missing || n > f.newest+1
+	f.overtaken -= f.overtaken * overtakenWeight
+	if n < f.newest {
+		f.overtaken += overtakenWeight
+	}
 	f.newest = max(f.newest, n)
 	if len(f.got) < 4*feedbackLimit { // more than any line brings between two feedbacks
 		f.got = append(f.got, gotPacket{n, now.Sub(f.began)})
@@ -57,10 +68,19 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 	f.bytes += size
 }
 
+// urgent is whether the next take should be now, because a packet was lost: the sender may have it there again before it
+// is asked for. Where packets overtake each other it is likelier to come by itself.
+func (f *feedbackWriter) urgent(now time.Time) bool {
+	return f.missing && f.overtaken < overtakenCounts && now.Sub(f.told) >= feedbackHurry
+}
+
 // every is how long to wait before the next take. Who suddenly sends little, for longer than between two pictures, may
 // have a full window because feedback was lost: there must not be less of it just then.
 func (f *feedbackWriter) every(now time.Time) time.Duration {
 	bps, lately := f.rate(now)
+	if f.overtaken < overtakenCounts { // else who speaks less often calls less lost that is only late
+		bps = max(bps, lately) // between two pictures there is only sound
+	}
 	switch {
 	case f.told.IsZero():
 		return feedbackUsual
@@ -87,7 +107,7 @@ func (f *feedbackWriter) rate(now time.Time) (bps, lately float64) {
 // take gives the feedback about all that came since the last time.
 func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
 	f.bps, f.lately = f.rate(now)
-	f.told, f.bytes = now, 0
+	f.told, f.bytes, f.missing = now, 0, false
 	if len(f.got) == 0 {
 		return nil
 	}

@@ -225,3 +225,34 @@ func TestStrayFeedback(t *testing.T) {
 		t.Errorf("%d read", n)
 	}
 }
+
+// A loss is told at once, but not at each packet; where packets overtake each other, only as usual.
+func TestFeedbackHurriesAfterALoss(t *testing.T) {
+	f, now := newFeedbackWriter(5), time.Unix(100, 0)
+	add := func(number uint16) bool {
+		now = now.Add(3 * time.Millisecond)
+		f.add(number, 1000, now)
+		return f.urgent(now)
+	}
+	for n := range uint16(20) {
+		if add(n) {
+			t.Fatal("in a hurry without a loss")
+		}
+	}
+	f.take(now)
+	if add(25) || add(26) || !add(27) {
+		t.Error("not told 8 ms after the last feedback")
+	}
+	f.take(now)
+	if add(28) || add(29) || add(30) {
+		t.Error("told twice")
+	}
+	for n := uint16(40); n < 80; n += 2 {
+		add(n + 1)
+		add(n)
+	}
+	f.take(now)
+	if add(91) || add(90) || add(93) || add(94) {
+		t.Error("in a hurry where packets overtake each other")
+	}
+}

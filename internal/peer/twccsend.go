@@ -14,13 +14,14 @@ import (
 type feedbackSender struct {
 	mu   sync.Mutex
 	f    *feedbackWriter
+	now  chan struct{} // do not wait
 	stop chan struct{}
 	once sync.Once
 	done sync.WaitGroup
 }
 
 func newFeedbackSender() *feedbackSender {
-	return &feedbackSender{f: newFeedbackWriter(rand.Uint32()), stop: make(chan struct{})}
+	return &feedbackSender{f: newFeedbackWriter(rand.Uint32()), now: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 
 // got takes a received packet whose extension has that id; ssrc is 0 for a stream of retransmissions.
@@ -36,6 +37,9 @@ func (s *feedbackSender) got(b []byte, id uint8, ssrc uint32) {
 		s.f.media = ssrc
 	}
 	s.f.add(number, len(b)+transportOverhead, now)
+	if s.f.urgent(now) {
+		signal(s.now)
+	}
 }
 
 func (s *feedbackSender) run(write interceptor.RTCPWriter) {
@@ -46,6 +50,7 @@ func (s *feedbackSender) run(write interceptor.RTCPWriter) {
 		case <-s.stop:
 			return
 		case <-timer.C:
+		case <-s.now:
 		}
 		now := time.Now()
 		s.mu.Lock()
