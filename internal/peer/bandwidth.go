@@ -57,7 +57,8 @@ func (b *bandwidth) target() int { return int(b.now.Load()) }
 
 // repairLoss is how likely a repair is lost, 0 to 1. Repairs go in rows: where losses come in rows, so do theirs.
 func (b *bandwidth) repairLoss() float64 {
-	if loss, again := b.line.odds(); loss > 0.01 && again > 0.5 {
+	if b.line.rows() {
+		_, again := b.line.odds()
 		return again
 	}
 	return b.loss()
@@ -96,7 +97,10 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	case hopeless, b.e.dark && lostVideo(b.arrivals), b.e.stale && b.pacer.tooMuch():
 		b.pacer.discard()
 		b.debt = repairDebt{}
+	case b.e.draining: // sending more would keep the line full
+		signal(b.pacer.wake)
 	default:
+		b.wire.gotLoss(b.arrivals, b.line.rows(), now, b.target(), b.repairLoss())
 		signal(b.pacer.wake)
 	}
 	if c, ok := b.e.probe(now); ok {

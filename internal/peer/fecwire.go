@@ -13,7 +13,7 @@ func (w *wire) sendParity(ssrc uint32, payloadType uint8, rtpTime uint32, payloa
 	}
 	h := rtp.Header{Version: 2, PayloadType: payloadType, SequenceNumber: s.rtxSequence, Timestamp: rtpTime, SSRC: s.rtx}
 	s.rtxSequence++
-	w.stampLocked(s, &h, len(payload))
+	w.stampLocked(s, &h, len(payload), cargo{})
 	w.mu.Unlock()
 	_, _ = s.write.Write(&h, payload, nil) // fails only when the connection ends
 }

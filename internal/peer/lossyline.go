@@ -40,6 +40,12 @@ func (l *lossyLine) saw(list []arrival) {
 	}
 }
 
+// rows is whether losses come in rows.
+func (l *lossyLine) rows() bool {
+	loss, again := l.odds()
+	return loss > 0.01 && again > 0.5
+}
+
 // odds gives the share of packets that are lost, and the probability that one is when the one before it was.
 func (l *lossyLine) odds() (loss, again float64) {
 	l.mu.Lock()

@@ -31,7 +31,7 @@ const (
 func (s *sentStream) keep(h *rtp.Header, payload []byte, now time.Time) {
 	k := &s.history[h.SequenceNumber%sendHistory]
 	k.header, k.payload = plainHeader(h), append(k.payload[:0], payload...)
-	k.kept, k.at, k.resent, k.number = true, now, time.Time{}, readNumber(h, s.numbers)
+	k.kept, k.at, k.resent, k.left, k.there, k.number = true, now, time.Time{}, time.Time{}, false, readNumber(h, s.numbers)
 	s.last, s.padded, s.timestamp = h.SequenceNumber, 0, h.Timestamp
 }
 
@@ -53,13 +53,55 @@ func (w *wire) gotNACK(n *rtcp.TransportLayerNack, now time.Time, rtt time.Durat
 				w.refused.Add(1)
 				return true
 			}
-			w.resend(r)
-			if loss > resendTwice && w.later != nil && w.grantTwice(r, now) {
-				r.due = now.Add(resendSpaced)
-				w.resend(r)
-			}
+			w.resendSafely(r, loss)
 			return true
 		})
+	}
+}
+
+// gotLoss has sent again what feedback says was lost and nobody has to ask for. A repair that was lost as well would be
+// missed a round trip later only; and where losses come in rows, requests get lost in rows, too: there what was sent just
+// once counts as well. What is on its way again, or came by another packet, is left alone.
+func (w *wire) gotLoss(list []arrival, rows bool, now time.Time, targetBps int, loss float64) {
+	for _, a := range list {
+		if !a.lost || !a.brings.known || !a.brings.again && !rows {
+			continue
+		}
+		if r := (resendRequest{ssrc: a.brings.ssrc, seq: a.brings.seq, due: now}); w.grantLost(r, a, now, targetBps) {
+			w.resendSafely(r, loss)
+		}
+	}
+}
+
+func (w *wire) grantLost(r resendRequest, a arrival, now time.Time, targetBps int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.streams[r.ssrc]
+	if s == nil || len(s.history) == 0 {
+		return false
+	}
+	s.refill(now, targetBps)
+	k := s.kept(r.seq, now)
+	switch {
+	case k == nil || k.there || s.budget < float64(len(k.payload)):
+		return false
+	case k.resent.After(a.sent) || k.left.After(a.sent): // on its way
+		return false
+	case a.brings.again && k.resent.IsZero(): // it was padding
+		return false
+	}
+	k.resent = now
+	s.budget -= float64(len(k.payload))
+	return true
+}
+
+// resendSafely sends again, on a line that loses much twice.
+func (w *wire) resendSafely(r resendRequest, loss float64) {
+	now := r.due
+	w.resend(r)
+	if loss > resendTwice && w.later != nil && w.grantTwice(r, now) {
+		r.due = now.Add(resendSpaced)
+		w.resend(r)
 	}
 }
 
@@ -132,7 +174,8 @@ func (w *wire) again(r resendRequest, now time.Time) int {
 		return 0
 	}
 	h, payload := s.repairLocked(k)
-	w.stampLocked(s, &h, len(payload))
+	w.stampLocked(s, &h, len(payload), cargo{known: true, again: true, ssrc: r.ssrc, seq: r.seq})
+	k.left = now
 	w.mu.Unlock()
 	w.resent.Add(1)
 	w.extra.Add(int64(len(payload)))
@@ -189,9 +232,11 @@ func (w *wire) pad(most int, now time.Time) int {
 	}
 	var h rtp.Header
 	var payload []byte
+	var brings cargo
 	k := &s.history[(s.last-s.padded)%sendHistory]
 	if k.kept && now.Sub(k.at) < paddingFresh && len(k.payload) > paddingMost && len(k.payload) <= most {
 		h, payload = s.repairLocked(k)
+		brings = cargo{known: true, again: true, ssrc: s.ssrc, seq: k.header.SequenceNumber}
 		s.padded++
 	} else {
 		h = rtp.Header{
@@ -201,7 +246,7 @@ func (w *wire) pad(most int, now time.Time) int {
 		payload = make([]byte, min(max(most, 1), paddingMost))
 		payload[len(payload)-1] = byte(len(payload)) // RFC 3550 section 5.1
 	}
-	w.stampLocked(s, &h, len(payload))
+	w.stampLocked(s, &h, len(payload), brings)
 	w.mu.Unlock()
 	w.padding.Add(int64(len(payload)))
 	w.extra.Add(-int64(h.MarshalSize() + transportOverhead))

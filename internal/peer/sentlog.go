@@ -26,6 +26,15 @@ type sentPacket struct {
 	total  int64  // bytes sent with it
 	probe  uint16 // the cluster it is of, 0: none
 	video  bool
+	brings cargo
+}
+
+// cargo is which packet of a stream of pictures is brought; nothing for sound, parity and plain padding.
+type cargo struct {
+	known bool
+	again bool // it has been sent before
+	ssrc  uint32
+	seq   uint16
 }
 
 type packetState uint8
@@ -45,7 +54,11 @@ type arrival struct {
 	video    bool
 	probe    uint16
 	size     int
+	brings   cargo
 }
+
+// carries says what the packet with that number brings.
+func (l *sentLog) carries(number uint16, c cargo) { l.packets[number%sendLog].brings = c }
 
 func (l *sentLog) add(size int, probe uint16, video bool, now time.Time) uint16 {
 	n := l.number
@@ -83,7 +96,7 @@ func (l *sentLog) feedback(fb *rtcp.TransportLayerCC, out []arrival) []arrival {
 		case p.state == inFlight || p.state == reportedLost && received:
 			out = append(out, arrival{
 				sent: p.at, received: clock, lost: !received, found: p.state == reportedLost,
-				video: p.video, probe: p.probe, size: p.size,
+				video: p.video, probe: p.probe, size: p.size, brings: p.brings,
 			})
 			l.answered = max(l.answered, p.total)
 			p.state = reportedLost

@@ -68,7 +68,9 @@ type keptPacket struct {
 	payload []byte
 	kept    bool
 	at      time.Time
-	resent  time.Time
+	resent  time.Time // when that was last granted,
+	left    time.Time // and when it last left again
+	there   bool      // feedback says that it came, one way or the other
 }
 
 func newWire(gotRTX func(uint8, rtp.Packet)) *wire {
@@ -96,7 +98,7 @@ func (w *wire) BindLocalStream(info *interceptor.StreamInfo, write interceptor.R
 		if len(s.history) > 0 {
 			s.keep(h, payload, w.clock())
 		}
-		w.stampLocked(s, h, len(payload))
+		w.stampLocked(s, h, len(payload), cargo{known: len(s.history) > 0, ssrc: h.SSRC, seq: h.SequenceNumber})
 		w.mu.Unlock()
 		return s.write.Write(h, payload, a)
 	})
@@ -150,8 +152,8 @@ func extensionID(info *interceptor.StreamInfo, uri string) uint8 {
 	return 0
 }
 
-// stampLocked gives the packet its transport-wide number and logs it.
-func (w *wire) stampLocked(s *sentStream, h *rtp.Header, payload int) {
+// stampLocked gives the packet its transport-wide number and logs it with what it brings.
+func (w *wire) stampLocked(s *sentStream, h *rtp.Header, payload int, c cargo) {
 	size := h.MarshalSize() + payload
 	w.sentBytes.Add(int64(size))
 	if s.extension == 0 {
@@ -161,6 +163,7 @@ func (w *wire) stampLocked(s *sentStream, h *rtp.Header, payload int) {
 		w.extra.Add(int64(size - payload + transportOverhead))
 	}
 	n := w.log.add(size+transportOverhead, w.probing, len(s.history) > 0, w.clock())
+	w.log.carries(n, c)
 	_ = h.SetExtension(s.extension, []byte{byte(n >> 8), byte(n)}) // its size fits any form
 }
 
@@ -170,7 +173,15 @@ const transportOverhead = 8 + 20 + 10 + 8 // extension, IPv4, SRTP tag, UDP: wha
 func (w *wire) gotFeedback(fb *rtcp.TransportLayerCC, out []arrival) []arrival {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.log.feedback(fb, out)
+	out = w.log.feedback(fb, out)
+	for _, a := range out {
+		if s := w.streams[a.brings.ssrc]; a.brings.known && !a.lost && s != nil && len(s.history) > 0 {
+			if k := &s.history[a.brings.seq%sendHistory]; k.header.SequenceNumber == a.brings.seq {
+				k.there = true
+			}
+		}
+	}
+	return out
 }
 
 // inFlight is how many bytes feedback has not spoken of yet; 0 where there is none.

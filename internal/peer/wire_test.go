@@ -173,3 +173,73 @@ func TestUnwrapRTX(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// told gives feedback on the packets [base, base+len(came)).
+func told(w *wire, base uint16, came ...bool) []arrival {
+	fb := &rtcp.TransportLayerCC{BaseSequenceNumber: base, PacketStatusCount: uint16(len(came)), ReferenceTime: 2}
+	for _, here := range came {
+		symbol := rtcp.TypeTCCPacketNotReceived
+		if here {
+			symbol = rtcp.TypeTCCPacketReceivedSmallDelta
+			fb.RecvDeltas = append(fb.RecvDeltas, &rtcp.RecvDelta{Type: symbol, Delta: 1000})
+		}
+		fb.PacketChunks = append(fb.PacketChunks, &rtcp.RunLengthChunk{PacketStatusSymbol: symbol, RunLength: 1})
+	}
+	return w.gotFeedback(fb, nil)
+}
+
+// A repair that feedback says is lost is sent again though nobody asks once more; not when another one is on its way or
+// came, and padding, whose packets nobody misses, never.
+func TestLostRepairsAreSentAgainUnasked(t *testing.T) {
+	w, out, video := newTestWire(t)
+	now := time.Unix(100, 0)
+	w.clock = func() time.Time { return now }
+	pass := func(d time.Duration) { now = now.Add(d) }
+	for s := range uint16(4) {
+		sendVideo(t, video, s, make([]byte, 300)...)
+	}
+	pass(time.Millisecond)
+	w.gotNACK(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: 1, LostPackets: 1}}}, now, 50*time.Millisecond, 1e6, 0)
+	if len(out.packets) != 6 {
+		t.Fatalf("%d packets sent", len(out.packets))
+	}
+	pass(50 * time.Millisecond)
+	list := told(w, 0, true, false, false, true, false, true) // the repair of packet 1 is lost as well
+	w.gotLoss(list, false, now, 1e6, 0)
+	if len(out.packets) != 7 || binary.BigEndian.Uint16(out.packets[6].Payload) != 1 {
+		t.Fatalf("%d packets sent", len(out.packets))
+	}
+	w.gotLoss(list, true, now, 1e6, 0) // the same news: both are on their way or there
+	if len(out.packets) != 7 {
+		t.Errorf("%d packets sent for old news", len(out.packets))
+	}
+	pass(time.Millisecond)
+	w.pad(1000, now)
+	pass(50 * time.Millisecond)
+	w.gotLoss(told(w, 6, true, false), false, now, 1e6, 0)
+	if len(out.packets) != 8 {
+		t.Errorf("lost padding was sent again: %d packets", len(out.packets))
+	}
+}
+
+// Where losses come in rows a request may be lost as well: what was sent once is sent again when feedback says it is lost,
+// unless it was asked for meanwhile.
+func TestLostInRowsIsSentAgainUnasked(t *testing.T) {
+	w, out, video := newTestWire(t)
+	now := time.Unix(100, 0)
+	w.clock = func() time.Time { return now }
+	for s := range uint16(4) {
+		sendVideo(t, video, s, 1, 2, 3)
+	}
+	now = now.Add(50 * time.Millisecond)
+	list := told(w, 0, true, false, false, true)
+	w.gotLoss(list, false, now, 1e6, 0)
+	if len(out.packets) != 4 {
+		t.Fatal("sent again on a line that loses single packets")
+	}
+	w.gotNACK(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: 1}}}, now, 50*time.Millisecond, 1e6, 0)
+	w.gotLoss(list, true, now, 1e6, 0)
+	if len(out.packets) != 6 || binary.BigEndian.Uint16(out.packets[5].Payload) != 2 {
+		t.Errorf("%d packets sent", len(out.packets))
+	}
+}
