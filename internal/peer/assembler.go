@@ -101,9 +101,9 @@ func (a *assembler) put(r received, now time.Time) {
 		return
 	}
 	if sequence > a.newest {
-		a.advance(sequence, r.rtpTime, now)
-		if r.how == recovered {
-			a.madeUnmissed()
+		a.advance(sequence, r.rtpTime, p.first, now)
+		if r.how != byItself {
+			a.madeUnmissed(r.how)
 		}
 	} else {
 		a.fill(sequence, r.how, now)
@@ -132,10 +132,10 @@ func (a *assembler) unwrap(s uint16, h how, now time.Time) (int64, bool) {
 }
 
 // advance moves newest up to sequence and notes what was skipped.
-func (a *assembler) advance(sequence int64, rtpTime uint32, now time.Time) {
+func (a *assembler) advance(sequence int64, rtpTime uint32, first bool, now time.Time) {
 	from := max(a.newest+1, a.next)
 	gap := sequence > from && ticks(rtpTime-a.newestRTP) > hopelessAfter
-	a.open(from, sequence, now)
+	a.open(from, sequence, first, now)
 	a.newest, a.newestRTP = sequence, rtpTime
 	switch {
 	case a.next <= sequence-ringSize:

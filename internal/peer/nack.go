@@ -28,7 +28,8 @@ type hole struct {
 	since    time.Time
 	asked    time.Time
 	times    int
-	twice    bool // the last request was repeated
+	over     bool // its picture is over: parity that has not come by now is lost as well
+	repeats  int  // of the last request
 }
 
 const (
@@ -37,8 +38,7 @@ const (
 	maxHoles   = 300
 	askBlind   = 100 * time.Millisecond // between requests while the round trip is not known
 	askFloor   = 20 * time.Millisecond  // between requests on the shortest lines
-	askTwice   = 0.08                   // share of loss from which on requests are repeated,
-	twiceAfter = 8 * time.Millisecond   // so much later: bursts of loss are shorter mostly
+	askTwice   = 0.08                   // share of loss from which on requests are repeated
 	maxOverrun = 60 * time.Millisecond
 	fecGrace   = 12 * time.Millisecond // redundancy follows its picture; asking before it wastes the line
 
@@ -47,10 +47,14 @@ const (
 	bypassCounts = 0.15 // less than this, and waiting costs more than needless repairs
 )
 
-// open notes the packets [from, to) as missing.
-func (n *nacker) open(from, to int64, now time.Time) {
+// repeatAfter is how long after a request it is repeated, where requests get lost: rows of losses are shorter mostly. The
+// sender takes them for one as long as they are not a round trip apart.
+var repeatAfter = [...]time.Duration{8 * time.Millisecond, 28 * time.Millisecond}
+
+// open notes the packets [from, to) as missing; over says that to begins another picture.
+func (n *nacker) open(from, to int64, over bool, now time.Time) {
 	for s := from; s < to; s++ {
-		n.holes = append(n.holes, hole{sequence: s, since: now})
+		n.holes = append(n.holes, hole{sequence: s, since: now, over: over})
 		n.lost++
 		n.share += (1 - n.share) * shareWeight
 	}
@@ -88,7 +92,7 @@ func (n *nacker) fill(sequence int64, h how, now time.Time) {
 		return
 	case resent:
 		n.repaired++
-		if gap.times == 1 && !gap.twice {
+		if gap.times == 1 && gap.repeats == 0 {
 			n.gotTrip(now.Sub(gap.asked))
 		}
 	case recovered:
@@ -97,10 +101,14 @@ func (n *nacker) fill(sequence int64, h how, now time.Time) {
 	n.bypass -= n.bypass * bypassWeight
 }
 
-// madeUnmissed counts a packet that was worked out before anything newer showed that it is missing.
-func (n *nacker) madeUnmissed() {
+// madeUnmissed counts a packet that was worked out or sent again before anything newer showed that it is missing.
+func (n *nacker) madeUnmissed(h how) {
 	n.lost++
-	n.recovered++
+	if h == recovered {
+		n.recovered++
+	} else {
+		n.repaired++
+	}
 	n.share += (1 - n.share) * shareWeight
 }
 
@@ -148,19 +156,19 @@ func (n *nacker) patience(redundant bool) time.Duration {
 // redundancy, until is how old a hole may be for its packet still to be of use.
 func (n *nacker) ask(now time.Time, rtt, until time.Duration, redundant bool, out []uint16) []uint16 {
 	out = out[:0]
-	again := max(n.round(rtt)+min(2*n.tripVar, n.round(rtt)/2)+2*time.Millisecond, askFloor)
-	patience := n.patience(redundant)
+	round := n.round(rtt)
+	again := max(round+min(2*n.tripVar, round/2)+2*time.Millisecond, askFloor)
 	for i := range n.holes {
 		h := &n.holes[i]
 		age, since := now.Sub(h.since), now.Sub(h.asked)
 		switch {
-		case age < patience || age > until || h.times >= askTimes:
+		case age < n.patience(redundant && !h.over) || age > until || h.times >= askTimes:
 			continue
 		case h.times == 0 || since >= again:
-			h.asked, h.twice = now, false
+			h.asked, h.repeats = now, 0
 			h.times++
-		case n.share > askTwice && !h.twice && since >= twiceAfter:
-			h.twice = true
+		case n.share > askTwice && h.repeats < len(repeatAfter) && since >= repeatAfter[h.repeats] && since < max(round*2/3, repeatAfter[0]*2):
+			h.repeats++
 		default:
 			continue
 		}

@@ -228,3 +228,41 @@ func TestRedundancyIsWaitedFor(t *testing.T) {
 		t.Errorf("%d asked for", n)
 	}
 }
+
+// When a whole picture is missing and the next one has begun, its parity was lost with it.
+func TestParityOfALostPictureIsNotWaitedFor(t *testing.T) {
+	b, f := newBench(t), newFeed(codecVP8, 7)
+	b.a.redundant = true
+	b.put(f.picture(true, 1)...)
+	f.picture(false, 3)
+	b.put(f.picture(false, 2)...)
+	if n := len(b.a.requests(b.now, b.rtt, nil)); n != 3 {
+		t.Errorf("%d asked for", n)
+	}
+}
+
+// Where much is lost, requests are repeated: well before the repair that the first one may bring could be here.
+func TestRequestsAreRepeatedWhereMuchIsLost(t *testing.T) {
+	for _, c := range []struct {
+		share float64
+		rtt   time.Duration
+		want  []time.Duration
+	}{
+		{0, 50 * time.Millisecond, []time.Duration{0}},
+		{0.2, 50 * time.Millisecond, []time.Duration{0, 8 * time.Millisecond, 28 * time.Millisecond}},
+		{0.2, 20 * time.Millisecond, []time.Duration{0, 8 * time.Millisecond}},
+	} {
+		began := time.Unix(1000, 0)
+		n := nacker{share: c.share}
+		n.open(5, 6, false, began)
+		var got []time.Duration
+		for at := time.Duration(0); at < c.rtt; at += time.Millisecond {
+			if len(n.ask(began.Add(at), c.rtt, time.Second, false, nil)) > 0 {
+				got = append(got, at)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("loss %v, rtt %v: asked at %v", c.share, c.rtt, got)
+		}
+	}
+}
