@@ -9,7 +9,7 @@ import (
 // even, and no longer. It is pure. Times of capture are known up to a constant: the fastest transit of the last seconds
 // counts as no delay, and what a picture needs more than that is how late it is. The delay covers nearly all pictures
 // that came by themselves; one that had to be asked for again may come later than its time, unless so many do that
-// motion would stutter.
+// motion would stutter, or one comes so late that the picture stands still (still).
 type timing struct {
 	started  bool
 	lastRTP  uint32
@@ -20,6 +20,7 @@ type timing struct {
 	fastest  floor
 	plain    lateness // pictures that came by themselves
 	all      lateness
+	still    time.Duration // what the delay must be so that late repairs do not stop the picture
 	delay    time.Duration // on top of the fastest transit
 	extra    time.Duration // on top of that, for the sound's sake
 }
@@ -32,6 +33,10 @@ const (
 	allQuantile   = 0.85
 	delayDown     = 3 * time.Millisecond // a picture: 10 % faster is not seen
 	together      = 3 * time.Millisecond // pictures that come within this were held up by the same thing
+
+	stillFrom = 105 * time.Millisecond // so much later than its time a picture may be shown: who waits longer sees it stop
+	stillMost = 60 * time.Millisecond  // of delay for all pictures, for the sake of few
+	stillFade = 25 * time.Microsecond  // a picture
 )
 
 // show gives when to show a picture that was complete at now; mended says that it had to be asked for again.
@@ -51,8 +56,12 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 			t.plain.add(late)
 		}
 	}
+	t.still = max(t.still-stillFade, 0)
+	if want := min(late-stillFrom, stillMost); mended && want > t.still {
+		t.still += (want - t.still) / 2 // a single one is chance
+	}
 	t.lastRTP, t.lastSeen, t.lastLate = rtpTime, now, late
-	t.follow(min(max(t.plain.quantile(plainQuantile), t.all.quantile(allQuantile)), maxShowDelay))
+	t.follow(min(max(t.plain.quantile(plainQuantile), t.all.quantile(allQuantile), t.still), maxShowDelay))
 	at := t.epoch.Add(t.media + fastest + t.delay + t.extra)
 	if latest := now.Add(maxShowDelay + t.extra); at.After(latest) {
 		return latest

@@ -143,3 +143,34 @@ func TestFreezesAreCounted(t *testing.T) {
 		t.Errorf("frozen for %v", d)
 	}
 }
+
+// Repairs that come so late now and then that the picture stands still make all pictures wait a little, so that it does
+// not; a single one is chance, and after a calm time it is over.
+func TestTimingSparesFreezes(t *testing.T) {
+	var tm timing
+	began := time.Unix(100, 0)
+	delay := func(seconds, every int) (d time.Duration) {
+		late := func(i int) (time.Duration, bool) {
+			if every > 0 && i%every == every-1 {
+				return 165 * time.Millisecond, true
+			}
+			return 0, false
+		}
+		course(&tm, began, 30*seconds, late, func(i int, at, captured time.Time) {
+			if _, mended := late(i); !mended {
+				d = at.Sub(captured) - transit
+			}
+		})
+		began = began.Add(time.Duration(seconds) * time.Second)
+		return d
+	}
+	if d := delay(5, 100); d > 32*time.Millisecond {
+		t.Errorf("one late picture costs %v", d)
+	}
+	if d := delay(30, 90); d < 45*time.Millisecond || d > stillMost {
+		t.Errorf("late pictures every three seconds: all wait %v", d)
+	}
+	if d := delay(100, 0); d > 2*time.Millisecond {
+		t.Errorf("%v left after a calm time", d)
+	}
+}
