@@ -31,6 +31,8 @@ type estimator struct {
 	pathSince time.Time // media takes the present path; zero: always
 	queued    time.Duration
 
+	fall   fallMeter
+	fell   time.Time // when the line was last found much narrower than thought
 	delay  queueMeter
 	got    rateMeter
 	losses lossMeter
@@ -40,27 +42,31 @@ type estimator struct {
 }
 
 const (
-	overQueue    = 35 * time.Millisecond
-	alarmQueue   = 90 * time.Millisecond
-	calmQueue    = 15 * time.Millisecond
-	overFor      = 40 * time.Millisecond
-	drainFor     = 1500 * time.Millisecond // the longest; what is still there then is the path's own delay
-	fullShare    = 0.90                    // of a full line's rate is used at once,
-	nearShare    = 0.91                    // and this much at most, as long as that is fresh news
-	freshFull    = 7 * time.Second
-	fastGrowth   = 1.5  // a second, far from any known limit
-	slowGrowth   = 1.03 // a second, near it
-	trialGrowth  = 1.3
-	carefulFor   = 2 * time.Second
-	maxOverRate  = 1.6                    // times what got through: more has not been shown to fit
-	blackoutGap  = 400 * time.Millisecond // without feedback, while something is sent
-	forgetFull   = 15 * time.Second
-	floorBps     = 30_000
-	firstWindow  = 14_000 // bytes, as TCP's (RFC 6928)
-	leastWindow  = 4_000
-	windowSpare  = 100 * time.Millisecond
-	assumedRTT   = 100 * time.Millisecond
-	feedbackMost = 500 * time.Millisecond
+	overQueue     = 35 * time.Millisecond
+	alarmQueue    = 90 * time.Millisecond
+	calmQueue     = 15 * time.Millisecond
+	overFor       = 40 * time.Millisecond
+	drainFor      = 1500 * time.Millisecond // the longest; what is still there then is the path's own delay
+	fullShare     = 0.90                    // of a full line's rate is used at once,
+	nearShare     = 0.91                    // and this much at most, as long as that is fresh news
+	freshFull     = 7 * time.Second
+	fastGrowth    = 1.5  // a second, far from any known limit
+	slowGrowth    = 1.03 // a second, near it
+	trialGrowth   = 1.3
+	carefulFor    = 2 * time.Second
+	maxOverRate   = 1.6                    // times what got through: more has not been shown to fit
+	blackoutGap   = 400 * time.Millisecond // without feedback, while something is sent
+	forgetFull    = 15 * time.Second
+	floorBps      = 30_000
+	firstWindow   = 14_000 // bytes, as TCP's (RFC 6928)
+	leastWindow   = 4_000
+	windowSpare   = 100 * time.Millisecond
+	filledLately  = 2 * time.Minute // there was a queue: what a probe alone finds may be jitter
+	paceAboveFull = 1.1             // pictures leave so much faster than the line is known to carry
+	fallShare     = 0.5             // of the target: who carries less has become another line
+	fellFor       = 600 * time.Millisecond
+	assumedRTT    = 100 * time.Millisecond
+	feedbackMost  = 500 * time.Millisecond
 )
 
 func newEstimator(startBps, minBps, maxBps int) *estimator {
@@ -99,7 +105,9 @@ func (e *estimator) feedback(list []arrival, now time.Time) int {
 		}
 		if e.delay.add(a, now) {
 			e.got.reset()
+			e.fall = fallMeter{}
 		}
+		e.fall.add(e.delay.last())
 		e.got.add(a.size, a.received)
 	}
 	if !newest.IsZero() {
@@ -140,7 +148,7 @@ func (e *estimator) afterDark(now time.Time) {
 func (e *estimator) pathChanged(now time.Time) {
 	e.target = min(e.target, startTargetBps)
 	e.pathSince = now
-	e.delay, e.roundTrip = queueMeter{}, minimum{}
+	e.delay, e.fall, e.roundTrip = queueMeter{}, fallMeter{}, minimum{}
 	e.train.forget()
 	e.losses.forget()
 	e.judge = lossJudge{}
@@ -173,8 +181,16 @@ func (e *estimator) adjust(now time.Time) {
 	e.lastUp = now
 	e.queued = e.delay.queue()
 	through := e.got.bps()
+	if now.Sub(e.fell) < fellFor { // the luckiest of many packets is one from before
+		e.queued = max(e.queued, e.delay.newest())
+	}
+	if bps := e.fall.bps(e.delay.base.least()); bps > 0 && bps < fallShare*e.target && now.Sub(e.fell) > fellFor {
+		e.capacity, e.fell, e.queued = 0, now, e.delay.newest()
+		e.cut(bps, now)
+		return
+	}
 	if e.overused(now) {
-		e.cut(now)
+		e.cut(0, now)
 		return
 	}
 	if e.draining {
@@ -219,17 +235,23 @@ func (e *estimator) overused(now time.Time) bool {
 	return now.Sub(e.overSince) >= overFor && now.After(e.grace)
 }
 
-// cut brings the target so far down that the queue is gone in about half a second.
-func (e *estimator) cut(now time.Time) {
-	if now.Sub(e.lastCut) < max(150*time.Millisecond, e.roundTrip.least()+50*time.Millisecond) {
+// cut brings the target so far down that the queue is gone in about half a second. full is what the line carries, 0 for
+// what the queue says.
+func (e *estimator) cut(full float64, now time.Time) {
+	if full == 0 && now.Sub(e.lastCut) < max(150*time.Millisecond, e.roundTrip.least()+50*time.Millisecond) {
 		return
 	}
-	full := e.delay.fullRate()
+	if full == 0 {
+		full = e.delay.fullRate()
+	}
 	if full == 0 {
 		full = e.got.bps()
 	}
 	if full == 0 {
 		return
+	}
+	if now.Sub(e.fell) < fellFor && e.capacity > 0 { // what the queue says is partly of before
+		full = min(full, e.capacity)
 	}
 	if !e.draining {
 		e.before = e.target
@@ -323,6 +345,23 @@ func (e *estimator) probe(now time.Time) (cluster, bool) {
 		return cluster{}, false
 	}
 	return p.begin(e.target, e.maxBps, e.capacity > 0, now), true
+}
+
+// backlog is how long what is on its way will take, if the line is as narrow as it was last found.
+func (e *estimator) backlog(inFlight int64) time.Duration {
+	if e.capacity == 0 {
+		return 0
+	}
+	return time.Duration(float64(inFlight*8)/e.capacity*1e9) - e.roundTrip.least()
+}
+
+// pace is what pictures need not leave faster than: on a line that is known to be narrow they would only wait in its
+// queue, and sound behind them. 0: not known.
+func (e *estimator) pace(now time.Time) float64 {
+	if e.capacity == 0 || e.train.bps > 1.5*e.capacity || now.Sub(e.lastCut) > filledLately {
+		return 0
+	}
+	return paceAboveFull * e.capacity
 }
 
 // window is how many bytes may be on their way before feedback speaks of them.

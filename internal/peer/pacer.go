@@ -24,6 +24,7 @@ type pacer struct {
 	rate      atomic.Int64 // bits a second that are allowed in all
 	window    atomic.Int64 // bytes that may be on their way; 0: any number
 	fast      atomic.Int64 // bits a second at which the line is known to pass packets on; 0: not known
+	full      atomic.Int64 // bits a second above which they would wait in the line's queue; 0: not known
 
 	mu        sync.Mutex
 	sound     []pacedPacket
@@ -162,15 +163,24 @@ func (p *pacer) room() bool {
 }
 
 func (p *pacer) roomLocked() bool {
-	return !p.blocked && p.duration(p.bytes, p.paceLocked()) < roomBelow
+	return !p.blocked && p.duration(p.bytes, p.wishedLocked()) < roomBelow
 }
 
-// paceLocked is in bits a second.
-func (p *pacer) paceLocked() float64 {
+// wishedLocked is how fast pictures should leave, in bits a second.
+func (p *pacer) wishedLocked() float64 {
 	if p.probe.bytes > 0 {
 		return float64(p.probe.bps)
 	}
 	return max(float64(max(p.rate.Load(), minPaceBps))*paceFactor, float64(p.fast.Load()))
+}
+
+// paceLocked is how fast they do. What waits for the line waits better here than in its queue, where sound cannot pass.
+func (p *pacer) paceLocked() float64 {
+	pace := p.wishedLocked()
+	if full := float64(p.full.Load()); full > 0 && p.probe.bytes == 0 {
+		pace = min(pace, max(full, float64(p.rate.Load())*paceAboveFull))
+	}
+	return pace
 }
 
 func (p *pacer) duration(bytes int, bps float64) time.Duration {

@@ -71,3 +71,32 @@ func TestPacerSoundFirstAndStalePicturesNever(t *testing.T) {
 		t.Errorf("told %d times, %d sent, %d discarded, %d bytes left", told, packets, p.discarded, p.bytes)
 	}
 }
+
+// On a line that is known to be narrow pictures wait before it, where sound passes them, and as many are taken as before.
+func TestPacerKeepsTheLinesQueueShort(t *testing.T) {
+	now := time.Now()
+	var left []time.Duration
+	began := now
+	p := newPacer(func(*pacedPacket) error { left = append(left, now.Sub(began)); return nil }, nil)
+	p.rate.Store(900_000)
+	p.full.Store(1_400_000)
+	parts := make([][]byte, 9)
+	for i := range parts {
+		parts[i] = make([]byte, 1000)
+	}
+	p.put(1, parts, pictureMeta{})
+	if !p.room() { // 9 kB are 32 ms at 2.5 times the rate
+		t.Error("no room")
+	}
+	for range 200 {
+		p.step(now)
+		now = now.Add(time.Millisecond)
+	}
+	if n := len(left); n != 9 {
+		t.Fatalf("%d packets left", n)
+	}
+	// 8 kB at 1.4 Mbit/s are 46 ms, of which 5 may be a burst.
+	if d := left[8]; d < 38*time.Millisecond || d > 50*time.Millisecond {
+		t.Errorf("the last one left after %v", d)
+	}
+}

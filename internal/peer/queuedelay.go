@@ -47,6 +47,9 @@ func (m *queueMeter) add(a arrival, now time.Time) (jumped bool) {
 	return jumped
 }
 
+// last is the packet added last.
+func (m *queueMeter) last() transitSample { return m.recent[len(m.recent)-1] }
+
 // queue is the wait of the luckiest packet of the last queueWindow.
 func (m *queueMeter) queue() time.Duration {
 	n := len(m.recent)

@@ -1,0 +1,50 @@
+package peer
+
+import "time"
+
+// fallMeter notices within a tenth of a second that the line has become much narrower: from then on each packet waits
+// longer than the one before it. The queue meter looks for the luckiest packet of a while, so that pictures' own packets
+// in front of each other do not count, and learns of it only from one that left a while after: a whole queue later. It is
+// pure.
+type fallMeter struct {
+	begun    bool
+	first    transitSample // of the run: it waited least
+	last     transitSample
+	packets  int // since the first
+	latest   [fallPackets + 1]transitSample
+	steepest time.Duration // growth of the wait from one packet to the next
+}
+
+const (
+	fallPackets = 3
+	fallGrowth  = 80 * time.Millisecond
+	fallBack    = 3 * time.Millisecond // of less wait end a run, and of more make none
+)
+
+// add takes a packet that arrived, in the order they were sent.
+func (f *fallMeter) add(s transitSample) {
+	growth := s.transit - f.last.transit
+	if !f.begun || growth < -fallBack || s.transit <= f.first.transit+fallBack || s.received < f.last.received {
+		*f = fallMeter{begun: true, first: s}
+	} else {
+		f.packets++
+		f.steepest = max(f.steepest, growth)
+	}
+	f.last = s
+	copy(f.latest[:], f.latest[1:])
+	f.latest[fallPackets] = s
+}
+
+// bps is the rate that the line has fallen to, 0 while nothing says so; empty is the transit without a queue. One step of
+// growth is a path that got longer, not one that fills.
+func (f *fallMeter) bps(empty time.Duration) float64 {
+	growth := f.last.transit - f.first.transit
+	if f.packets < fallPackets || growth < fallGrowth || f.steepest > growth/2 || f.last.transit-empty < fallGrowth {
+		return 0
+	}
+	bytes := 0
+	for _, s := range f.latest[1:] {
+		bytes += s.size
+	}
+	return float64(bytes*8) / max(f.last.received-f.latest[0].received, time.Millisecond).Seconds()
+}
