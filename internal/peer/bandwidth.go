@@ -67,6 +67,20 @@ func (b *bandwidth) repairLoss() float64 {
 // loss is the share of what we sent that did not arrive, 0 to 1.
 func (b *bandwidth) loss() float64 { return float64(b.lost.Load()) / 1e6 }
 
+// hushed is whether feedback has stopped for longer than the loss of one explains, on a line that loses in rows: most
+// likely one of them is taking pictures just now.
+func (b *bandwidth) hushed(now time.Time) bool {
+	if b.line == nil || !b.line.rows() { // not started, or a line of another kind
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	narrow := b.e.draining || now.Sub(b.e.fell) < fellFor || b.e.pace(now) > 0 // there feedback waits in the queue
+	return b.precise && !narrow && b.wire.inFlight() > 0 && now.Sub(b.e.heard) > hushFrom
+}
+
+const hushFrom = 45 * time.Millisecond
+
 // hasFeedback is whether the other sends transport-wide feedback.
 func (b *bandwidth) hasFeedback() bool {
 	b.mu.Lock()

@@ -33,7 +33,8 @@ type keptPicture struct {
 const (
 	keepEvery = time.Second
 	keepWait  = 2 * time.Second // for the other side to say that it has the last one
-	farthest  = 127             // pictures back that a reference can say
+	meanwhile = 60 * time.Millisecond
+	farthest  = 127 // pictures back that a reference can say
 )
 
 var slotReference = [2]vpx.Reference{vpx.Golden, vpx.AltRef}
@@ -62,6 +63,16 @@ func (l *longTerm) ask() (ok bool) {
 	defer l.mu.Unlock()
 	l.asked = l.on && (l.slots[0].acked || l.slots[1].acked)
 	return l.asked
+}
+
+// askMeanwhile is ask, unless a recovery was made just now: nobody knows yet that anything was lost.
+func (l *longTerm) askMeanwhile(now time.Time) {
+	l.mu.Lock()
+	lately := now.Sub(l.recovery.at) < meanwhile
+	l.mu.Unlock()
+	if !lately {
+		l.ask()
+	}
 }
 
 // next plans picture id, which follows id-1. A key frame is planned only where a recovery was asked for and cannot be.

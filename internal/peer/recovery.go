@@ -45,7 +45,7 @@ func (a *assembler) notify(now time.Time, rtt time.Duration) (lossNotification, 
 	if !a.started || !a.flexible || a.given == 0 {
 		return lossNotification{}, false
 	}
-	lost := a.needKey || len(a.holes) > 0 && now.Sub(a.holes[0].since) > a.patience(a.redundant)+2*a.round(rtt)
+	lost := a.needKey || len(a.holes) > 0 && now.Sub(a.holes[0].since) > a.patience(a.redundant)+a.round(rtt)+20*time.Millisecond
 	switch since := now.Sub(a.told); {
 	case lost && since < max(a.round(rtt)+20*time.Millisecond, tellEvery):
 		return lossNotification{}, false

@@ -20,6 +20,9 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.enc.SetSpeed(v.ladder.effort())
 
 	sized := v.sized(f)
+	if v.hushed(now) {
+		v.kept.askMeanwhile(now)
+	}
 	next := v.kept.next(v.lastID+1, now)
 	if next.key {
 		v.keyAsked.Store(true)

@@ -39,6 +39,7 @@ type videoSender struct {
 	lastSize  atomic.Int64 // of the camera's newest picture: width<<32 | height; 0: none yet
 
 	onPause func(on bool) // from the encoder goroutine; must not wait
+	hushed  func(time.Time) bool
 
 	number int64 // of the next picture; the source's goroutine has it
 
@@ -88,7 +89,7 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 		onPause: func(on bool) { s.emitLater(VideoPaused{on}) },
 		frames:  newSlot[*media.Frame](), cut: newPayloader(), start: time.Now(), rtpStart: rand.Uint32(),
 	}
-	v.protect = newProtector(s)
+	v.protect, v.hushed = newProtector(s), s.bandwidth.hushed
 	v.wire = func() *wire { return s.wire }
 	v.pacer = newPacer(v.sendPaced, sound.send)
 	v.pacer.onDiscard = v.recoverOrKey
