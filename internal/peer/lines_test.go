@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math/rand"
 	"testing"
 	"time"
 )
@@ -188,4 +189,73 @@ func TestLineOfSmallPictures(t *testing.T) {
 	}
 	s.encoderBps = 0
 	s.over(3*time.Second).check(t, "much again", 29, 60, 120, 200)
+}
+
+// burstLine has bursts both ways: repairs, requests and feedback are lost in rows as well.
+func burstLine(t *testing.T, seed int64) *viewer {
+	s := newSimulator(t)
+	s.rand = rand.New(rand.NewSource(seed))
+	s.there.burstLoss, s.there.burstLen = 0.05, 8
+	s.back.burstLoss, s.back.burstLen = 0.05, 8
+	s.encoderBps = talkingHeadBps
+	return s.watch()
+}
+
+const talkingHeadBps = 1.3e6 // at 640x360
+
+// watchedCalls is several calls of 40 s, each after 5 s of start.
+func watchedCalls(t *testing.T, calls int64, line func(seed int64) *viewer) (all seen) {
+	for seed := range calls {
+		w := line(seed)
+		w.watched(5 * time.Second)
+		r := w.watched(40 * time.Second)
+		all.freezes += r.freezes
+		all.p50, all.fps = all.p50+r.p50/float64(calls), all.fps+r.fps/float64(calls)
+	}
+	return all
+}
+
+// Few freezes where losses come in rows of eight, and no long wait for it: pictures are 45 ms old when they come by
+// themselves.
+func TestLineBurstsSeen(t *testing.T) {
+	const calls = 8
+	r := watchedCalls(t, calls, func(seed int64) *viewer { return burstLine(t, seed) })
+	t.Logf("%.2f freezes a call, p50 %.0f, fps %.1f", float64(r.freezes)/calls, r.p50, r.fps)
+	if r.freezes > 2*calls || r.p50 > 95 || r.fps < 28.5 { // 6 a call without sending again unasked, and with no delay for it
+		t.Errorf("%d freezes in %d calls, p50 %.0f, fps %.1f", r.freezes, calls, r.p50, r.fps)
+	}
+}
+
+func TestLineLossSeen(t *testing.T) {
+	const calls = 3
+	for _, c := range []struct {
+		loss, p50, freezes float64
+	}{{0.02, 55, 0}, {0.1, 85, 2}, {0.2, 120, 2}} {
+		r := watchedCalls(t, calls, func(seed int64) *viewer {
+			s := newSimulator(t)
+			s.rand = rand.New(rand.NewSource(seed))
+			s.there.loss, s.back.loss, s.encoderBps = c.loss, c.loss, talkingHeadBps
+			return s.watch()
+		})
+		if float64(r.freezes) > c.freezes*calls || r.p50 > c.p50 || r.fps < 29 {
+			t.Errorf("loss %.2f: %d freezes in %d calls, p50 %.0f, fps %.1f", c.loss, r.freezes, calls, r.p50, r.fps)
+		}
+	}
+}
+
+// The line that TestLineStep is about, to the eye. The drop comes at any moment of a picture.
+func TestLineStepSeen(t *testing.T) {
+	for seed := range int64(5) {
+		s := newSimulator(t)
+		s.rand = rand.New(rand.NewSource(seed))
+		s.there.rateBps = 2e6
+		w := s.watch()
+		w.watched(15*time.Second + time.Duration(seed)*7*time.Millisecond)
+		s.there.rateBps = 300e3
+		if r := w.watched(5 * time.Second); r.longest > 800 {
+			t.Errorf("seed %d: the picture stands still for %.0f ms", seed, r.longest)
+		}
+		s.there.rateBps = 2e6
+		w.watched(8 * time.Second)
+	}
 }

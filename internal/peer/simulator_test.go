@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"math"
@@ -108,6 +109,8 @@ type simulator struct {
 	pacer *pacer
 	b     bandwidth
 
+	view *viewer // the real receiver, if there is one
+
 	events   []simEvent
 	target   int
 	extra    int
@@ -119,6 +122,7 @@ type simulator struct {
 	frames   []*simFrame
 	bySeq    map[uint16]*simFrame
 	recorder *feedbackWriter
+	hurry    bool                                          // feedback does not wait
 	received struct{ highest, told, count, before uint32 } // of the pictures' stream
 	shown    int                                           // index of the next frame to show
 	broken   bool
@@ -170,6 +174,10 @@ func (s *simulator) open() {
 	s.pacer = newPacer(s.sender(s.video, 1, 0), s.sender(s.sound, 3, 1))
 	s.pacer.clock, s.pacer.wire = clock, s.wire
 	s.pacer.onDiscard = func() { s.wantKey = true }
+	if s.view != nil {
+		s.pacer.onDiscard = s.view.recoverOrKey
+		s.pacer.sent = func(p *pacedPacket, _ time.Time) { s.view.kept.left(p.meta.number, s.seq[0]-1) }
+	}
 	s.wire.later = s.pacer.putRepair
 	s.b = bandwidth{wire: s.wire, pacer: s.pacer, line: &lossyLine{}, use: func(bps, extra int) {
 		s.target, s.extra = bps, extra
@@ -178,18 +186,28 @@ func (s *simulator) open() {
 	s.b.e = newEstimator(startTargetBps, minTargetBps, defaultMaxBps)
 	s.pacer.window.Store(s.b.e.window())
 	s.b.set(s.b.e.targetBps())
+	if s.view != nil {
+		s.view.protect.line = s.b.line
+	}
 	s.recorder = newFeedbackWriter(9)
 	s.wantKey = true
 }
 
 func (s *simulator) sender(w interceptor.RTPWriter, ssrc uint32, of int) func(*pacedPacket) error {
 	return func(p *pacedPacket) error {
+		if p.parity {
+			s.wire.sendParity(ssrc, payloadFEC, p.rtpTime, p.payload)
+			return nil
+		}
 		h := &rtp.Header{Version: 2, SSRC: ssrc, SequenceNumber: s.seq[of], Timestamp: p.rtpTime, Marker: p.marker}
 		if of == 0 {
 			s.bySeq[s.seq[of]] = s.frames[p.meta.number]
 		}
 		s.seq[of]++
 		_, err := w.Write(h, p.payload, nil)
+		if of == 0 && s.view != nil {
+			s.view.protected(h.SequenceNumber, p)
+		}
 		return err
 	}
 }
@@ -213,19 +231,23 @@ func (s *simulator) leaves(h *rtp.Header, payload []byte, _ interceptor.Attribut
 	if ssrc == 2 && !padding {
 		seq = binary.BigEndian.Uint16(payload)
 	}
+	kept, body := h.Clone(), bytes.Clone(payload)
 	sent := s.now
 	out, ok := s.there.pass(size, s.now, s.rand)
 	if !ok {
-		if ssrc != 3 && !padding && !s.there.dead {
+		if ssrc != 3 && !padding && !s.there.dead && s.view == nil {
 			s.missed(seq, 0)
 		}
 		return 0, nil
 	}
 	s.at(out, func() {
 		s.recorder.add(number, size, s.now)
+		s.hurry = s.hurry || s.recorder.urgent(s.now)
 		switch {
 		case ssrc == 3:
 			s.soundLag = append(s.soundLag, s.now.Sub(sent))
+		case !padding && s.view != nil:
+			s.view.arrive(kept, body)
 		case !padding:
 			if ssrc == 1 {
 				s.received.highest = max(s.received.highest, uint32(seq)) // no test lasts until it wraps
@@ -317,6 +339,9 @@ func (s *simulator) encode() {
 	f := s.pending
 	s.pending = nil
 	bps := float64(max(s.target-s.extra-audioShareBps, 20_000))
+	if s.view != nil {
+		bps = float64(s.view.protect.forPictures(int(bps)))
+	}
 	if s.encoderBps > 0 {
 		bps = min(bps, s.encoderBps)
 	}
@@ -326,20 +351,28 @@ func (s *simulator) encode() {
 		size -= pay
 		s.debt -= pay
 	}
-	if s.wantKey {
+	if s.view != nil {
+		s.view.plan()
+	}
+	if s.wantKey && (s.view == nil || s.view.keys.may(s.now)) {
 		s.wantKey, f.key = false, true
 		key := max(mean*5, 4000)
 		s.debt += key - size
 		size = key
 	}
-	count := int(size)/maxPayload + 1
-	payloads := make([][]byte, count)
-	for i := range payloads {
-		payloads[i] = make([]byte, max(int(size)/count, 20))
+	number, encodes := int64(slices.Index(s.frames, f)), 5*time.Millisecond
+	var payloads [][]byte
+	if s.view != nil {
+		payloads = s.view.encode(number, f.key, size)
+		encodes = viewerEncodes
+	} else {
+		payloads = make([][]byte, int(size)/maxPayload+1)
+		for i := range payloads {
+			payloads[i] = make([]byte, max(int(size)/len(payloads), 20))
+		}
 	}
-	f.put, f.missing, f.got = true, count, map[uint16]bool{}
-	number := int64(slices.Index(s.frames, f))
-	s.after(5*time.Millisecond, func() { s.pacer.put(uint32(number*3000), payloads, pictureMeta{number: number, key: f.key}) })
+	f.put, f.missing, f.got = true, len(payloads), map[uint16]bool{}
+	s.after(encodes, func() { s.pacer.put(uint32(number*3000), payloads, pictureMeta{number: number, key: f.key}) })
 }
 
 func (s *simulator) soundPacket() (every time.Duration, size int) {
@@ -371,6 +404,9 @@ func (s *simulator) run(d time.Duration) {
 		}
 		if !s.now.Before(nextFrame) {
 			nextFrame = nextFrame.Add(time.Second / 30)
+			if s.view != nil {
+				s.view.ghosts()
+			}
 			s.pending = &simFrame{captured: s.now}
 			s.frames = append(s.frames, s.pending)
 		}
@@ -380,8 +416,8 @@ func (s *simulator) run(d time.Duration) {
 			s.pacer.putSound(0, false, 0, make([]byte, size))
 			woken = true
 		}
-		if !s.now.Before(nextFeedback) {
-			nextFeedback = nextFeedback.Add(s.recorder.every(s.now))
+		if s.hurry || !s.now.Before(nextFeedback) {
+			s.hurry, nextFeedback = false, s.now.Add(s.recorder.every(s.now))
 			s.report()
 		}
 		if !s.now.Before(nextMark) {
@@ -400,7 +436,11 @@ func (s *simulator) run(d time.Duration) {
 			wait := s.pacer.step(s.now)
 			due = s.now.Add(cmp.Or(wait, 5*time.Millisecond))
 		}
-		s.show()
+		if s.view != nil {
+			s.view.step()
+		} else {
+			s.show()
+		}
 	}
 }
 
