@@ -250,6 +250,9 @@ func (s *Session) gotCheck(p packetPath, b []byte) {
 		}
 		return
 	}
+	if s.gotOutside(p.conn, m) {
+		return
+	}
 	_, password := iceCredentials(remote.SDP)
 	if stun.NewShortTermIntegrity(password).Check(m) != nil {
 		return

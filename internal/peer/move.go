@@ -2,7 +2,6 @@ package peer
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -168,17 +167,16 @@ func (s *Session) tendSpares() {
 		}
 		spares++
 		if p, ok := pathOf(c, c.LocalAddr()); ok {
-			k := s.talk.ours
-			k.Candidate = hostCandidate(p.to)
-			s.emit(LocalCandidate{k})
+			s.sayCandidate(spareCandidate(p.to, netip.AddrPort{}))
+			s.askOutside(c)
 		}
 	}
 }
 
-// hostCandidate is RFC 8839's line. Its preference is below that of those of the start.
-func hostCandidate(at netip.AddrPort) string {
-	const priority = 126<<24 | 1<<8<<8 | 255
-	return fmt.Sprintf("candidate:%d 1 udp %d %s %d typ host", at.Port(), priority, at.Addr(), at.Port())
+func (s *Session) sayCandidate(line string) {
+	k := s.talk.ours // for its section
+	k.Candidate = line
+	s.emit(LocalCandidate{k})
 }
 
 func (s *Session) addWay(p packetPath, now time.Time) {
@@ -345,7 +343,7 @@ func (s *Session) preferRoute(now time.Time) {
 // forgetWays follows an ICE restart: pion's sockets are new.
 func (s *Session) forgetWays() {
 	r := &s.roam
-	r.standby, r.telling, r.lostAt, r.wish = standby{}, nil, time.Time{}, netip.Addr{}
+	r.standby, r.telling, r.lostAt, r.wish, r.outside = standby{}, nil, time.Time{}, netip.Addr{}, nil
 	s.hold.direct = nil
 	s.hold.gate.forget()
 }

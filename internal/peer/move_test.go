@@ -59,6 +59,7 @@ func (m *mobile) Dial(network, to string) (net.Conn, error) {
 const (
 	wifi, cable = "10.1.2.3", "10.1.7.3"
 	elsewhere   = "10.1.2.4"
+	stunAt      = "10.1.9.9"
 )
 
 // journey is a call between a machine with two networks and another with one.
@@ -97,7 +98,7 @@ func newJourney(t *testing.T, mover string) *journey {
 		return true
 	})
 	var nets []transport.Net
-	for _, ips := range [][]string{{wifi, cable}, {elsewhere}} {
+	for _, ips := range [][]string{{wifi, cable}, {elsewhere}, {stunAt}} {
 		n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: ips})
 		if err != nil {
 			t.Fatal(err)
@@ -111,17 +112,53 @@ func newJourney(t *testing.T, mover string) *journey {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = router.Stop() })
+	reflect(t, nets[2])
+	nets = nets[:2]
 	j.mobile = &mobile{Net: nets[0]}
 	j.mobile.set(wifi, wifi)
 	nets[0] = j.mobile
 	if mover == "answerer" {
 		slices.Reverse(nets)
 	}
-	j.a, j.b = newPair(t, func(s *Session) { s.IncludeLoopback = false }, nets...)
+	j.a, j.b = newPair(t, func(s *Session) {
+		s.IncludeLoopback, s.ICEServers = false, []ICEServer{{URLs: []string{"stun:" + stunAt + ":3478"}}}
+	}, nets...)
 	call(t, j.a, j.b)
 	flows(t, j.a, j.b)
 	j.mover = map[string]*party{"offerer": j.a, "answerer": j.b}[mover]
 	return j
+}
+
+// reflect answers as a STUN server beyond an address translator would: the cable's end looks like 203.0.113.7 from there.
+func reflect(t *testing.T, n transport.Net) {
+	t.Helper()
+	conn, err := n.ListenPacket("udp4", stunAt+":3478")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 1500)
+		for {
+			size, from, err := conn.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			m := &stun.Message{Raw: slices.Clone(b[:size])}
+			if m.Decode() != nil || !strings.HasPrefix(from.String(), cable+":") {
+				continue
+			}
+			seen := stun.XORMappedAddress{IP: net.IPv4(203, 0, 113, 7), Port: from.(*net.UDPAddr).Port}
+			if reply, err := stun.Build(m, stun.BindingSuccess, seen); err == nil {
+				_, _ = conn.WriteTo(reply.Raw, from)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-done
+	})
 }
 
 func tellsOfMove(b []byte) bool {
@@ -183,6 +220,10 @@ func TestSecondNetworkIsKeptReady(t *testing.T) {
 			j.mobile.set(wifi, wifi, cable)
 			j.mover.NetworkChanged(false)
 			j.opened(t)
+			eventually(t, "its address as others see it is told", func() bool {
+				k, _ := find[LocalCandidate](j.mover)
+				return strings.Contains(k.Candidate.Candidate, " 203.0.113.7 ") && strings.Contains(k.Candidate.Candidate, "typ srflx raddr "+cable)
+			})
 			if n := j.byCable.Load(); n > 0 {
 				t.Errorf("%d packets of media over the new network, which nobody prefers", n)
 			}

@@ -32,8 +32,9 @@ type roam struct {
 	route    netip.Addr // the address that the system would send from
 	wish     netip.Addr // the same, if that is new and media does not
 	wishedAt time.Time
-	telling  *telling // of a move
-	number   uint32   // of the last one
+	telling  *telling                              // of a move
+	number   uint32                                // of the last one
+	outside  map[[transactionIDSize]byte]*gateConn // questions to STUN servers; as many as spares at a time
 }
 
 const (

@@ -1,0 +1,93 @@
+package peer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/pion/stun/v4"
+)
+
+// mute is a socket that keeps what is written.
+type mute struct {
+	placed
+	wrote [][]byte
+}
+
+func (m *mute) WriteTo(b []byte, _ net.Addr) (int, error) {
+	m.wrote = append(m.wrote, bytes.Clone(b))
+	return len(b), nil
+}
+func (*mute) SetReadDeadline(time.Time) error { return nil }
+
+func move(t *testing.T, user, password string, number uint32) []byte {
+	t.Helper()
+	m, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername(user),
+		stun.RawAttribute{Type: attrNomination, Value: binary.BigEndian.AppendUint32(nil, number)},
+		stun.NewShortTermIntegrity(password), stun.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Raw
+}
+
+// A socket that anybody can send to answers, and follows, whoever knows the call's password; and each move once.
+func TestSpareHeedsTheOtherAlone(t *testing.T) {
+	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
+	followed := 0
+	g := &gate{got: func(packetPath, []byte) { followed++ }}
+	p := wayFrom(&gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}, "203.0.113.1:9")
+	g.gotSpare(p, move(t, "us:them", "secret of the call", 1)) // no names yet
+	g.names.Store(&checkNames{"us:them", "secret of the call"})
+	other, _ := stun.Build(stun.BindingSuccess, stun.TransactionID, stun.Fingerprint)
+	for _, b := range [][]byte{
+		nil,
+		{0},
+		bytes.Repeat([]byte{0xff}, 1500), other.Raw,
+		move(t, "us:them", "secret of another", 2), move(t, "us:others", "secret of the call", 2),
+		move(t, "us:them", "secret of the call", 2)[:40],
+	} {
+		g.gotSpare(p, b)
+	}
+	if len(socket.wrote) > 0 || followed > 0 {
+		t.Errorf("%d answers, %d moves for strangers", len(socket.wrote), followed)
+	}
+	for _, number := range []uint32{3, 3, 2, 4} {
+		g.gotSpare(p, move(t, "us:them", "secret of the call", number))
+	}
+	if len(socket.wrote) != 4 || followed != 2 {
+		t.Errorf("%d answers and %d moves for four checks, of which two were new", len(socket.wrote), followed)
+	}
+	reply := &stun.Message{Raw: socket.wrote[0]}
+	var seen stun.XORMappedAddress
+	if reply.Decode() != nil || stun.NewShortTermIntegrity("secret of the call").Check(reply) != nil || seen.GetFrom(reply) != nil || seen.String() != "203.0.113.1:9" {
+		t.Errorf("answered %v", reply)
+	}
+}
+
+// What comes for pion faster than it reads is dropped, not kept.
+func TestDetourIsBounded(t *testing.T) {
+	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
+	g := &gate{}
+	carrier := &gateConn{UDPConn: socket, gate: g}
+	p := wayFrom(&gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}, "203.0.113.1:9")
+	g.bend(carrier, wayFrom(carrier, "203.0.113.1:8").to, p)
+	media := []byte{0x80, 96, 0, 0}
+	for n := range 2 * detourInbox {
+		media[3] = byte(n)
+		g.gotSpare(p, media)
+		g.gotSpare(wayFrom(p.conn, "203.0.113.66:9"), []byte{0x80, 97, 0, 0}) // a stranger's
+	}
+	b := make([]byte, 1500)
+	d := g.detour.Load()
+	for n := range detourInbox {
+		if size, ok := d.take(b); !ok || size != 4 || b[1] != 96 || b[3] != byte(n) {
+			t.Fatalf("packet %d: %v, %v", n, b[:size], ok)
+		}
+	}
+	if _, ok := d.take(b); ok || !d.lively.Load() {
+		t.Error("more was kept than there is room for, or nothing was heard")
+	}
+}
