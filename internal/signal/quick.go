@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Nearly all envelopes are as our own clients write them: no white space, no escapes, each field once. Those are read and
+// Nearly all envelopes are as our own clients write them: no white space, no escapes, no field that is unknown. Those are read and
 // written here for a fraction of what encoding/json takes. Everything else is left to it, and the outcome is the same.
 
 const (
@@ -13,39 +13,19 @@ const (
 	maxDepth  = 64 // of data; deeper is right or wrong as encoding/json says
 )
 
-// fields says which ones an envelope has had.
-type fields uint16
-
-const (
-	hasMethod fields = 1 << iota
-	hasType
-	hasMessage
-	hasFrom
-	hasTo
-	hasCall
-	hasCode
-	hasRequest
-	hasData
-	hasSeq
-	hasAck
-)
-
 // parseQuick reads b, which is UTF-8; ok is false for all that is not as said above, right or wrong. Data is a part of b.
 func parseQuick(b []byte) (e Envelope, ok bool) {
 	if len(b) == 0 || b[0] != '{' {
 		return e, false
 	}
-	var had fields
 	for b = b[1:]; ; b = b[1:] { // past the bracket, past a comma
 		key, rest, ok := quickText(b)
 		if !ok || len(rest) == 0 || rest[0] != ':' {
 			return e, false
 		}
-		var field fields
-		if field, b, ok = e.quickField(key, rest[1:]); !ok || had&field != 0 || len(b) == 0 {
+		if b, ok = e.quickField(key, rest[1:]); !ok || len(b) == 0 {
 			return e, false
 		}
-		had |= field
 		switch {
 		case b[0] == '}':
 			return e, len(b) == 1 || len(b) == 2 && b[1] == '\n' // as Go's own encoder ends it
@@ -56,43 +36,43 @@ func parseQuick(b []byte) (e Envelope, ok bool) {
 }
 
 // quickField reads one field's value and gives what follows it.
-func (e *Envelope) quickField(key, b []byte) (field fields, rest []byte, ok bool) {
-	text := func(f fields, to *string) (fields, []byte, bool) {
+func (e *Envelope) quickField(key, b []byte) (rest []byte, ok bool) {
+	text := func(to *string) ([]byte, bool) {
 		s, rest, ok := quickText(b)
 		*to = string(s)
-		return f, rest, ok
+		return rest, ok
 	}
-	number := func(f fields, set func(uint64)) (fields, []byte, bool) {
+	number := func(set func(uint64)) ([]byte, bool) {
 		n, rest, ok := quickNumber(b)
 		set(n)
-		return f, rest, ok
+		return rest, ok
 	}
 	switch string(key) {
 	case "method":
-		return text(hasMethod, (*string)(&e.Method))
+		return text((*string)(&e.Method))
 	case "type":
-		return number(hasType, func(n uint64) { e.Type = Type(n) }) //nolint:gosec // it has few digits
+		return number(func(n uint64) { e.Type = Type(n) }) //nolint:gosec // it has few digits
 	case "message":
-		return text(hasMessage, &e.Message)
+		return text(&e.Message)
 	case "fromId":
-		return text(hasFrom, &e.FromID)
+		return text(&e.FromID)
 	case "toId":
-		return text(hasTo, &e.ToID)
+		return text(&e.ToID)
 	case "callId":
-		return text(hasCall, &e.CallID)
+		return text(&e.CallID)
 	case "code":
-		return number(hasCode, func(n uint64) { e.Code = Code(n) }) //nolint:gosec // it has few digits
+		return number(func(n uint64) { e.Code = Code(n) }) //nolint:gosec // it has few digits
 	case "requestId":
-		return text(hasRequest, &e.RequestID)
+		return text(&e.RequestID)
 	case "data":
-		e.Data, b, ok = quickObject(b)
-		return hasData, b, ok
+		e.Data, rest, ok = quickObject(b)
+		return rest, ok
 	case "seq":
-		return number(hasSeq, func(n uint64) { e.Seq = n })
+		return number(func(n uint64) { e.Seq = n })
 	case "ack":
-		return number(hasAck, func(n uint64) { e.Ack = n })
+		return number(func(n uint64) { e.Ack = n })
 	}
-	return 0, nil, false
+	return nil, false
 }
 
 // quickText reads a string without escapes.
