@@ -369,6 +369,7 @@ func (s *Server) serve(context.Context) error {
 // turnWheel pings sockets, a tenth of them at each turn, and does what else is due now and then.
 func (s *Server) turnWheel() {
 	var t thrift
+	defer t.end()
 	s.sockets.pingAll(s.PingEvery, s.quit, func(now time.Time) {
 		s.streams.sweep(now)
 		t.turn(s.sockets.connects())
