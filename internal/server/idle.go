@@ -115,6 +115,7 @@ func (k *socket) giveBack() {
 type upgraded struct {
 	http.ResponseWriter
 	reader *bufio.Reader
+	line   *line
 }
 
 // Hijack implements http.Hijacker.
@@ -127,8 +128,8 @@ func (u *upgraded) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		_ = conn.Close()
 		return nil, nil, errors.New("messages before the upgrade")
 	}
-	u.reader = bufio.NewReaderSize(conn, readBuffer)
-	return conn, bufio.NewReadWriter(u.reader, rw.Writer), nil
+	u.line, u.reader = &line{Conn: conn}, bufio.NewReaderSize(conn, readBuffer)
+	return u.line, bufio.NewReadWriter(u.reader, rw.Writer), nil
 }
 
 // run begins to read, until the socket ends. The handler that upgraded it has returned, so that its stack and buffers are

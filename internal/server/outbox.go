@@ -21,6 +21,7 @@ type frame struct {
 // that lives only as long as there is something to write empties it. An idle socket has neither.
 type outbox struct {
 	conn    *websocket.Conn
+	line    *line // below it
 	running *sync.WaitGroup
 	limits  *Limits
 
@@ -31,7 +32,7 @@ type outbox struct {
 	closed  bool // nothing is taken any more
 }
 
-// buffers are for messages with their numbers, which are each receiver's own.
+// buffers are for messages with their numbers, which are each receiver's own, and for frames that go out together.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // put queues a frame; ok is false when the reader is so slow that the socket must end.
@@ -65,31 +66,53 @@ func (o *outbox) stop() {
 
 func (o *outbox) write() {
 	defer o.running.Done()
-	numbered := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
-	defer buffers.Put(numbered)
+	o.line.gather()
 	for {
-		o.mu.Lock()
-		batch := o.queue
-		if o.queue, o.owed = nil, 0; len(batch) == 0 {
-			o.writing = false
-			o.mu.Unlock()
+		batch, over := o.next()
+		if over {
 			return
 		}
-		o.mu.Unlock()
-		for _, f := range batch {
-			if f.stream != nil {
-				*numbered = signal.AppendNumbered((*numbered)[:0], f.data, f.seq, f.stream.tell())
-				f.data = *numbered
-			}
-			if err := o.writeFrame(f); err != nil {
-				o.stop()
-				_ = o.conn.Close() // the reading side ends the socket
-				break
-			}
+		if err := o.writeAll(batch); err != nil {
+			o.stop()
+			_ = o.conn.Close() // the reading side ends the socket
 		}
 	}
 }
 
+// next takes what is queued. It is over when there is nothing any more, and the writer with it.
+func (o *outbox) next() (batch []frame, over bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	batch = o.queue
+	o.queue, o.owed = nil, 0
+	if len(batch) == 0 && o.line.settle() {
+		o.writing = false
+		return nil, true
+	}
+	return batch, false
+}
+
+func (o *outbox) writeAll(batch []frame) error {
+	numbered := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+	defer buffers.Put(numbered)
+	for _, f := range batch {
+		if f.stream != nil {
+			*numbered = signal.AppendNumbered((*numbered)[:0], f.data, f.seq, f.stream.tell())
+			f.data = *numbered
+		}
+		if err := o.writeFrame(f); err != nil {
+			return err
+		}
+		if o.line.full() {
+			if err := o.line.flush(time.Now().Add(o.limits.WriteWait)); err != nil {
+				return err
+			}
+		}
+	}
+	return o.line.flush(time.Now().Add(o.limits.WriteWait))
+}
+
+// writeFrame has the library write one.
 func (o *outbox) writeFrame(f frame) error {
 	until := time.Now().Add(o.limits.WriteWait)
 	if f.kind == websocket.CloseMessage {
