@@ -189,7 +189,11 @@ func inviteCreate(ctx context.Context, c *command, args []string) error {
 		link = admin.URL("https://YOUR-SERVER", r.Invite.Invite)
 	}
 	fmt.Fprintln(c.out, link)
-	fmt.Fprintf(c.out, "for %d account(s), until %s; id %s\n", r.Invite.Uses, minute(r.Invite.Expires), r.Invite.ID)
+	accounts := "one account"
+	if r.Invite.Uses > 1 {
+		accounts = fmt.Sprint(r.Invite.Uses, " accounts")
+	}
+	fmt.Fprintf(c.out, "for %s, until %s; id %s\n", accounts, minute(r.Invite.Expires), r.Invite.ID)
 	return nil
 }
 

@@ -52,7 +52,7 @@ func setupFlags(args []string, out io.Writer) (*answers, error) {
 	f.SetOutput(io.Discard)
 	f.StringVar(&a.domain, "domain", "", "`NAME` under which the server is reached from the internet; gets a certificate for it")
 	f.BoolVar(&a.lan, "lan", false, "no domain: a server for a local network, with a certificate of its own")
-	f.StringVar(&a.signUp, "sign-up", "", "who may make an account: `open`, invite or closed")
+	f.StringVar(&a.signUp, "sign-up", "", "`WHO` may make an account: open, invite or closed")
 	f.StringVar(&a.data, "data", "", "`DIR` for the database and the certificates")
 	f.StringVar(&a.file, "config", "", "`FILE` to write the settings to; default: "+defaultFile+", for anybody but root ./visavis.conf")
 	f.StringVar(&a.units, "units", "", "`DIR` to write the systemd units to; \"none\": no units; default: /etc/systemd/system, for root on Linux with systemd")
