@@ -110,3 +110,12 @@ func TestEveryIconIsDrawn(t *testing.T) {
 		t.Error("Fyne's picture cache would mix colours")
 	}
 }
+
+// The browser client has the same (words.test.js), so that people know each other by their colours.
+func TestFacesAreTheSameInTheBrowser(t *testing.T) {
+	for name, want := range map[string]int{"Anna": 11, "bob": 8, "Maria Keller": 0, "Ольга Петрова": 6, "": 1} {
+		if got := Face(name); got != faces[want] {
+			t.Errorf("%q has %v, want number %d", name, got, want)
+		}
+	}
+}

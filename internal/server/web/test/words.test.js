@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test from 'node:test';
 import {hashOf, inviteIn, parseRoute} from '../static/js/route.js';
-import {clock, day, duration, endWords, initials, lastUsed, moment, phaseWords, recordWords} from '../static/js/words.js';
+import {clock, day, duration, endWords, initials, lastUsed, moment, phaseWords, recordWords, tint} from '../static/js/words.js';
 
 test('every end reason of package signal has words of its own', () => {
     const source = readFileSync(new URL('../../../signal/payload.go', import.meta.url), 'utf8');
@@ -79,4 +79,9 @@ test('invitations are found in links', () => {
         ['#/people', ''], ['', ''], ['https://call.example.org/', ''], ['two words', ''], ['#invite=', ''], ['#/with/invite=x', ''],
     ])
         assert.equal(inviteIn(text), secret, text);
+});
+
+// theme_test.go has the same.
+test('a name has its colour in both programs', () => {
+    assert.deepEqual(['Anna', 'bob', 'Maria Keller', 'Ольга Петрова', ''].map(tint), [11, 8, 0, 6, 1]);
 });

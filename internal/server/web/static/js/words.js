@@ -198,3 +198,13 @@ export function initials(name) {
     const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [name];
     return letters.map(w => [...w][0] ?? '').join('').toUpperCase();
 }
+
+/** How many colours the style sheet has for round pictures. */
+const tints = 12;
+const utf8 = new TextEncoder();
+
+/**
+ * Which of them is a person's: the one that the desktop app has, too (FNV-1a of the name).
+ * @param {string} name
+ */
+export const tint = name => utf8.encode(name).reduce((sum, byte) => Math.imul(sum ^ byte, 0x01000193) >>> 0, 0x811c9dc5) % tints;

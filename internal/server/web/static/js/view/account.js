@@ -70,7 +70,7 @@ function blockedCard({account}) {
         list(rows, users, u => u.id, ({id, name}) => {
             const free = h('button', {type: 'button', class: 'link', testid: `unblock-${name}`, 'aria-label': `Unblock ${name}`, onclick: () => account.unblock(id)}, 'Unblock');
             const face = avatar('small');
-            face.update({id, name});
+            face.update({name});
             return {node: h('li', {}, face.node, h('span', {class: 'row-text', dir: 'auto'}, name), free), update: () => {
                 free.disabled = account.busy !== '';
             }};

@@ -122,7 +122,7 @@ function shown(lines, self) {
  */
 function lineView(session, chat, {line, mine}) {
     const face = mine ? null : avatar('small');
-    face?.update({id: line.fromId, name: line.fromName});
+    face?.update({name: line.fromName});
     const date = h('p', {class: 'day'});
     const author = h('span', {class: 'author', dir: 'auto'});
     const time = h('time', {});

@@ -2,7 +2,7 @@
  * The few lines between the views and the document: making elements, and changing only what has changed, so that focus,
  * selection and running video survive every redraw. Text is only ever set as text; there is no markup from strings.
  */
-import {initials} from '../words.js';
+import {initials, tint} from '../words.js';
 import {shapes} from './icons.js';
 
 /** @typedef {Node|string|null|undefined|false} Child */
@@ -145,22 +145,16 @@ export function label(button, text) {
     attr(button, 'title', text);
 }
 
-/** How many colours the style sheet has for avatars. */
-const tints = 8;
-
 /**
- * A person's round picture: initials on a colour that is always the same for the id.
+ * A person's round picture: initials on a colour that is always the same for the name.
  * @param {string} [size] '', 'large' or 'huge'
  */
 export function avatar(size = '') {
     const letters = h('span', {class: 'letters'});
     const node = h('span', {class: `avatar ${size}`, 'aria-hidden': 'true'}, letters);
-    /** @param {{id: string, name: string}} user */
-    const update = ({id, name}) => {
-        let n = 7;
-        for (const c of id)
-            n = (n * 31 + c.charCodeAt(0)) >>> 0;
-        attr(node, 'data-tint', n % tints);
+    /** @param {{name: string}} user */
+    const update = ({name}) => {
+        attr(node, 'data-tint', tint(name));
         setText(letters, initials(name));
     };
     return {node, update};
