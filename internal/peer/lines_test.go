@@ -252,7 +252,7 @@ func TestLineStepSeen(t *testing.T) {
 		w := s.watch()
 		w.watched(15*time.Second + time.Duration(seed)*7*time.Millisecond)
 		s.there.rateBps = 300e3
-		if r := w.watched(5 * time.Second); r.longest > 800 {
+		if r := w.watched(5 * time.Second); r.longest > 600 {
 			t.Errorf("seed %d: the picture stands still for %.0f ms", seed, r.longest)
 		}
 		s.there.rateBps = 2e6
