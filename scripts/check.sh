@@ -10,6 +10,7 @@ unformatted() { local f; f=$("$tools/gofumpt" -l $(git ls-files '*.go')); [ -z "
 
 step gofumpt unformatted
 step "go vet" go vet ./...
+step "go vet, without H.264" go vet -tags noh264 ./internal/media/codec/h264 ./internal/peer
 step staticcheck "$tools/staticcheck" ./...
 step golangci-lint "$tools/golangci-lint" run
 step "go mod tidy" go mod tidy -diff
