@@ -2,7 +2,7 @@
 # Runs every fuzz target for a while (30s unless said), or only those whose folder or name matches the second argument. All
 # are run, whatever is found; new failures are written under testdata/fuzz by go itself, to be committed with their mending.
 # Inputs are made smaller in a few tries only: what a server with goroutines covers is never the same twice, and in seconds of
-# trying, as is usual, hardly anything new would be tried (FuzzSocket: 4 inputs a second instead of 120).
+# trying, as is usual, hardly anything new would be tried (FuzzSocket: 4 inputs a second; 40 to 120 with one try).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for_each=${1:-30s}

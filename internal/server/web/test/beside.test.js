@@ -28,7 +28,7 @@ test('switches and hang-up go over the data channel while the server is away', a
     const call = await talking();
     const {calling, sent, id, pc, channel} = call;
     cut(call);
-    calling.setMicrophone(false);
+    calling.capture.setMicrophone(false);
     await settle();
     const {callId, data} = channel.said('Call/Media').at(-1);
     assert.deepEqual([callId, data.microphone, data.camera], [id, false, true]);

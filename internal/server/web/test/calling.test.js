@@ -34,7 +34,7 @@ test('a call out: invite, ring, offer, media, hang up', async () => {
     assert.deepEqual(pc.candidates, ['early', 'late'], 'a candidate waits for the description');
     pc.become('connected');
     assert.equal(calling.state.phase, 'active');
-    await calling.setCamera(false);
+    await calling.capture.setCamera(false);
     await settle();
     assert.equal(FakeTrack.all.find(t => t.kind === 'video').stopped, true, 'the light goes out');
     assert.equal(pc.transceivers[1].sender.track, null);
@@ -122,7 +122,7 @@ test('what could not be said is said when the link is back', async () => {
     await settle();
     FakePeerConnection.all[0].become('connected');
     cut(made);
-    calling.setMicrophone(false);
+    calling.capture.setMicrophone(false);
     await settle();
     calling.hangup();
     await settle();

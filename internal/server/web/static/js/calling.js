@@ -260,21 +260,6 @@ export class Calling {
         }, hurryEveryMs);
     }
 
-    /** @param {boolean} on */
-    setMicrophone(on) {
-        this.capture?.setMicrophone(on);
-    }
-
-    /** @param {boolean} on */
-    setCamera(on) {
-        this.capture?.setCamera(on);
-    }
-
-    /** @param {boolean} on */
-    setScreen(on) {
-        this.capture?.setScreen(on);
-    }
-
     /**
      * @param {string} id
      * @param {import('./protocol.js').InvitePush} data

@@ -232,9 +232,9 @@ function notesView(session) {
 function barView(session, toggleFullScreen) {
     const {calling} = session;
     const button = (/** @type {Parameters<typeof icon>[0]} */ sign, /** @type {string} */ testid, /** @type {() => void} */ onclick) => iconButton(sign, '', {testid, onclick});
-    const mute = button('mic', 'mute', () => calling.setMicrophone(!calling.capture?.microphone));
-    const camera = button('camera', 'camera', () => calling.setCamera(!calling.capture?.camera));
-    const screen = button('screen', 'screen', () => calling.setScreen(!calling.capture?.screen));
+    const mute = button('mic', 'mute', () => calling.capture?.setMicrophone(!calling.capture?.microphone));
+    const camera = button('camera', 'camera', () => calling.capture?.setCamera(!calling.capture?.camera));
+    const screen = button('screen', 'screen', () => calling.capture?.setScreen(!calling.capture?.screen));
     const unread = h('span', {class: 'badge'});
     const chat = button('chat', 'call-chat', () => session.showCallChat(!session.callChat));
     chat.append(unread);
