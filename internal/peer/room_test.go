@@ -76,6 +76,9 @@ func (e *ear) loud() float64 {
 
 // Who talks to somebody without headphones does not hear themselves, and does when the echo canceller is off.
 func TestNobodyHearsThemselves(t *testing.T) {
+	if racing { // which makes the machine late for the devices: no canceller can follow blocks that are lost all the time
+		t.Skip("needs time that runs evenly: scripts/test.sh runs it by itself, without the race detector")
+	}
 	a, b := newPair(t, nil)
 	desk := &table{}
 	b.Speaker = nil
