@@ -334,7 +334,7 @@ export class Session {
             this.chats.gotRead(pushData(e));
             break;
         case code.invite: case code.ringing: case code.accepted: case code.ended: case code.media:
-        case code.offer: case code.answer: case code.candidate: case code.restart:
+        case code.offer: case code.answer: case code.candidate: case code.restart: case code.servers:
             this.calling.push(e);
             break;
         }
