@@ -50,6 +50,7 @@ func (b *bandwidth) start(s *Session) {
 
 func (b *bandwidth) set(bps int) {
 	b.now.Store(int64(bps))
+	b.wire.feedback.setUp(bps)
 	b.use(bps, b.extra.bps(bps))
 }
 

@@ -243,6 +243,21 @@ func TestLineLossSeen(t *testing.T) {
 	}
 }
 
+// What we say of a bad line leaves ours to sound, when that is narrow.
+func TestLineIsNotFilledByWhatIsSaidOfIt(t *testing.T) {
+	s := newSimulator(t)
+	s.there.loss, s.encoderBps = 0.3, talkingHeadBps
+	s.back.rateBps, s.back.queue = 128e3, 300*time.Millisecond
+	w := s.watch()
+	w.alone = true
+	w.watched(5 * time.Second)
+	carried := s.back.carried
+	w.watched(10 * time.Second)
+	if bps, said := float64(s.back.carried-carried)*8/10, len(s.back.waits); bps > 0.2*s.back.rateBps {
+		t.Errorf("%.0f bit/s in %d packets", bps, said)
+	}
+}
+
 // The line that TestLineStep is about, to the eye. The drop comes at any moment of a picture.
 func TestLineStepSeen(t *testing.T) {
 	for seed := range int64(5) {

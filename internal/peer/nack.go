@@ -15,6 +15,7 @@ type nacker struct {
 	share   float64       // of packets lost, smoothed
 	bypass  float64       // of holes that filled by themselves, smoothed
 	overrun time.Duration // how late those came
+	narrow  bool          // our own way is too narrow to ask twice
 	trip    time.Duration // from request to repair, smoothed; 0: not known
 	tripVar time.Duration
 
@@ -48,8 +49,12 @@ const (
 )
 
 // repeatAfter is how long after a request it is repeated, where requests get lost: rows of losses are shorter mostly. The
-// sender takes them for one as long as they are not a round trip apart.
-var repeatAfter = [...]time.Duration{8 * time.Millisecond, 28 * time.Millisecond}
+// sender takes them for one as long as they are not a round trip apart. On a narrow line requests would stand in front of
+// sound.
+const (
+	repeatAfter    = 8 * time.Millisecond
+	repeatAboveBps = 300_000
+)
 
 // open notes the packets [from, to) as missing; over says that to begins another picture.
 func (n *nacker) open(from, to int64, over bool, now time.Time) {
@@ -167,8 +172,8 @@ func (n *nacker) ask(now time.Time, rtt, until time.Duration, redundant bool, ou
 		case h.times == 0 || since >= again:
 			h.asked, h.repeats = now, 0
 			h.times++
-		case n.share > askTwice && h.repeats < len(repeatAfter) && since >= repeatAfter[h.repeats] && since < max(round*2/3, repeatAfter[0]*2):
-			h.repeats++
+		case n.share > askTwice && !n.narrow && h.repeats == 0 && since >= repeatAfter && since < max(round*2/3, 2*repeatAfter):
+			h.repeats = 1
 		default:
 			continue
 		}

@@ -124,6 +124,7 @@ func (s *simulator) open() {
 		s.view.protect.line = s.b.line
 	}
 	s.recorder = newFeedbackWriter(9)
+	s.recorder.upBps = int(s.back.rateBps)
 	s.wantKey = true
 }
 

@@ -24,6 +24,7 @@ type feedbackWriter struct {
 	told        time.Time
 	bps, lately float64 // rate before that
 	missing     bool    // something does not seem to have come
+	upBps       int     // what may be sent in all, feedback with it; 0: not known
 	overtaken   float64 // share of packets that came after later ones, smoothed
 }
 
@@ -44,6 +45,8 @@ const (
 	smallDeltaMost  = 255 * rtcp.TypeTCCDeltaScaleFactor
 
 	feedbackHurry   = 8 * time.Millisecond // between two, at least
+	feedbackShare   = 0.1                  // of what may be sent; it does not wait its turn behind sound
+	feedbackBits    = 640                  // of one, about, with what carries it
 	overtakenWeight = 1.0 / 64
 	overtakenCounts = 0.005
 )
@@ -71,12 +74,24 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 // urgent is whether the next take should be now, because a packet was lost: the sender may have it there again before it
 // is asked for. Where packets overtake each other it is likelier to come by itself.
 func (f *feedbackWriter) urgent(now time.Time) bool {
-	return f.missing && f.overtaken < overtakenCounts && now.Sub(f.told) >= feedbackHurry
+	return f.missing && f.overtaken < overtakenCounts && now.Sub(f.told) >= f.least()
 }
 
-// every is how long to wait before the next take. Who suddenly sends little, for longer than between two pictures, may
+// least is the time between two, so that feedback leaves a narrow line to sound.
+func (f *feedbackWriter) least() time.Duration {
+	if f.upBps <= 0 {
+		return feedbackHurry
+	}
+	each := time.Duration(feedbackBits / (feedbackShare * float64(f.upBps)) * float64(time.Second))
+	return min(max(each, feedbackHurry), feedbackSlow)
+}
+
+// every is how long to wait before the next take.
+func (f *feedbackWriter) every(now time.Time) time.Duration { return max(f.wished(now), f.least()) }
+
+// wished is every on a line that is wide our way. Who suddenly sends little, for longer than between two pictures, may
 // have a full window because feedback was lost: there must not be less of it just then.
-func (f *feedbackWriter) every(now time.Time) time.Duration {
+func (f *feedbackWriter) wished(now time.Time) time.Duration {
 	bps, lately := f.rate(now)
 	if f.overtaken < overtakenCounts { // else who speaks less often calls less lost that is only late
 		bps = max(bps, lately) // between two pictures there is only sound

@@ -42,6 +42,13 @@ func (s *feedbackSender) got(b []byte, id uint8, ssrc uint32) {
 	}
 }
 
+// setUp is told what may be sent in all, in bits a second.
+func (s *feedbackSender) setUp(bps int) {
+	s.mu.Lock()
+	s.f.upBps = bps
+	s.mu.Unlock()
+}
+
 func (s *feedbackSender) run(write interceptor.RTCPWriter) {
 	timer := time.NewTimer(feedbackUsual)
 	defer timer.Stop()

@@ -21,6 +21,7 @@ type videoReceiver struct {
 	sink      media.VideoSink
 	log       *slog.Logger
 	rtt       func() time.Duration
+	target    func() int // bits a second that we may send; 0: not known
 	sendRTCP  func(rtcp.Packet)
 	firstSeen func(width, height int)
 	trace     *trace.Log
@@ -85,7 +86,7 @@ const packetQueue = 512
 
 func newVideoReceiver(s *Session) *videoReceiver {
 	return &videoReceiver{
-		sink: s.Video, log: s.log, rtt: s.rtt.load, sendRTCP: s.sendRTCP, firstSeen: func(w, h int) { s.emitLater(FirstVideo{w, h}) },
+		sink: s.Video, log: s.log, rtt: s.rtt.load, target: s.bandwidth.target, sendRTCP: s.sendRTCP, firstSeen: func(w, h int) { s.emitLater(FirstVideo{w, h}) },
 		trace:   s.Trace,
 		packets: make(chan received, packetQueue), decode: newDecodeQueue(), codecs: map[uint8]codec{}, rtx: map[uint8]uint8{},
 	}
@@ -268,6 +269,9 @@ func (r *receiving) give(now time.Time) {
 func (r *receiving) ask(now time.Time) {
 	v, a, rtt := r.v, &r.a, r.v.rtt()
 	source := v.ssrc.Load()
+	if up := v.target(); up > 0 {
+		a.narrow = up < repeatAboveBps
+	}
 	if r.seqs = a.requests(now, rtt, r.seqs); len(r.seqs) > 0 {
 		v.sendRTCP(&rtcp.TransportLayerNack{MediaSSRC: source, Nacks: rtcp.NackPairsFromSequenceNumbers(r.seqs)})
 		v.count.nacks.Add(1)

@@ -22,6 +22,7 @@ type viewer struct {
 	next    plan
 	id      int64 // of the picture encoded last
 
+	alone  bool      // the other side sends nothing but what it says of ours
 	look   time.Time // the assembler's timer; zero: not set
 	busy   time.Time // until then the decoder is
 	frozen freezes
@@ -44,7 +45,7 @@ func (s *simulator) watch() *viewer {
 	w := &viewer{s: s, cut: newPayloader()}
 	w.kept.reset(true)
 	v := &videoReceiver{
-		rtt: func() time.Duration { return s.there.delay + s.back.delay }, sendRTCP: w.send, decode: newDecodeQueue(),
+		rtt: func() time.Duration { return s.there.delay + s.back.delay }, target: func() int { return s.recorder.upBps }, sendRTCP: w.send, decode: newDecodeQueue(),
 	}
 	v.ssrc.Store(1)
 	v.parity.Store(payloadFEC)
@@ -178,6 +179,9 @@ func (w *viewer) step() {
 
 // ghosts are what the other side sends meanwhile: its packets move a burst of losses on.
 func (w *viewer) ghosts() {
+	if w.alone {
+		return
+	}
 	for i := range 7 {
 		w.s.after(16*time.Millisecond+time.Duration(i)*300*time.Microsecond, func() { w.s.back.pass(1000, w.s.now, w.s.rand) })
 	}
