@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -60,7 +61,7 @@ func (c *waitingConn) Read(p []byte) (n int, err error) {
 	switch {
 	case failed != nil:
 		return 0, failed // closed, or past the deadline
-	case err == unix.EAGAIN:
+	case errors.Is(err, unix.EAGAIN):
 		return 0, errNothing
 	case err != nil:
 		return 0, os.NewSyscallError("read", err)
@@ -86,7 +87,7 @@ var attempts = sync.Pool{New: func() any {
 
 func (a *attempt) read(fd uintptr) bool {
 	for {
-		if a.n, a.err = unix.Read(int(fd), a.to); a.err != unix.EINTR {
+		if a.n, a.err = unix.Read(int(fd), a.to); !errors.Is(a.err, unix.EINTR) {
 			return true
 		}
 	}

@@ -159,7 +159,7 @@ func ready(epoll int, events []unix.EpollEvent) int {
 	for {
 		n, err := unix.EpollWait(epoll, events, 0)
 		switch {
-		case err == unix.EINTR: //nolint:errorlint // a bare errno
+		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return 0
 		default:
