@@ -188,7 +188,7 @@ func (s *Session) addWay(p packetPath, now time.Time) {
 // tryWays tries an address that the other has got during the call, from all of ours.
 func (s *Session) tryWays(c Candidate) {
 	to, ok := directAddress(c.Candidate)
-	if !ok || !s.talk.up || s.RelayOnly || s.hold.on || s.hold.direct != nil {
+	if _, detours := s.present(); !ok || !detours || !s.talk.up || s.RelayOnly || s.hold.on || s.hold.direct != nil {
 		return
 	}
 	for _, conn := range s.hold.gate.all() {
@@ -267,7 +267,11 @@ func (s *Session) moveTo(p packetPath, lost bool, now time.Time) {
 	r := &s.roam
 	c, from := s.pionsEnd()
 	back, ok := s.present()
-	if c == nil || !ok {
+	if c == nil || !ok { // by a relay of ours, which no detour leads around
+		r.lostAt, r.wish = time.Time{}, netip.Addr{}
+		if lost {
+			s.pathLost()
+		}
 		return
 	}
 	s.log.Debug("call moves to another network", "lost", lost)
