@@ -38,10 +38,19 @@ const (
 	moveAtMost = 600 * time.Millisecond // for the other to follow
 )
 
+// add begins with a way. When there is no room, one that was given up makes it; if none was, the new one is dropped.
 func (s *standby) add(p packetPath, now time.Time) {
-	if len(s.ways) < maxWays && s.find(p) == nil {
-		s.ways = append(s.ways, &way{packetPath: p, next: now, sent: map[[transactionIDSize]byte]time.Time{}})
+	if s.find(p) != nil {
+		return
 	}
+	if len(s.ways) >= maxWays {
+		i := slices.IndexFunc(s.ways, func(w *way) bool { return w.checks >= wayTries && !w.open(now) })
+		if i < 0 {
+			return
+		}
+		s.ways = slices.Delete(s.ways, i, i+1)
+	}
+	s.ways = append(s.ways, &way{packetPath: p, next: now, sent: map[[transactionIDSize]byte]time.Time{}})
 }
 
 func (s *standby) find(p packetPath) *way {

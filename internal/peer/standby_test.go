@@ -3,6 +3,7 @@ package peer
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -130,5 +131,31 @@ func TestStandbyWantsItsOwnAnswer(t *testing.T) {
 	s.answered(p, id, now.Add(time.Second))
 	if first.IsZero() || s.find(p).heard != first {
 		t.Error("its own answer does not count once")
+	}
+}
+
+// What nobody answers does not keep out what comes later; what answers is kept.
+func TestStandbyMakesRoom(t *testing.T) {
+	c := socketAt("10.0.0.2:1001")
+	nth := func(n int) packetPath { return wayFrom(c, "203.0.113."+strconv.Itoa(n)+":9") }
+	var s standby
+	now := time.Unix(1e9, 0)
+	for n := range maxWays + 1 {
+		s.add(nth(n), now)
+	}
+	if s.find(nth(maxWays)) != nil {
+		t.Error("there is no bound")
+	}
+	lasts(&s, &now, time.Minute, false, func(p packetPath) time.Duration {
+		if p == nth(3) {
+			return time.Millisecond
+		}
+		return 0
+	})
+	for n := maxWays; n < 3*maxWays; n++ {
+		s.add(nth(n), now)
+	}
+	if len(s.ways) != maxWays || s.find(nth(3)) == nil || s.find(nth(maxWays)) == nil || s.find(nth(3*maxWays-1)) != nil {
+		t.Errorf("%d ways after dead ones made room", len(s.ways))
 	}
 }
