@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"slices"
@@ -201,7 +202,11 @@ func (s *Session) findDirect(now time.Time) {
 
 // sendCheck sends an ICE check by a path that pion may know nothing of. What cannot be sent is one path less.
 func (s *Session) sendCheck(p packetPath, nominate bool, now time.Time, more ...stun.Setter) (id [transactionIDSize]byte, ok bool) {
-	m, err := s.check(nominate, more...)
+	priority := uint32(110<<24 | 0xffff) // a peer-reflexive candidate's
+	if p.conn.done != nil {
+		priority = sparePriority // so that nobody prefers an address that it learns by this check
+	}
+	m, err := s.check(nominate, priority, more...)
 	if err != nil || !s.hold.gate.expects(m.TransactionID, now) {
 		return id, false
 	}
@@ -210,7 +215,7 @@ func (s *Session) sendCheck(p packetPath, nominate bool, now time.Time, more ...
 }
 
 // check makes an ICE check as pion's own are, with the credentials that the two agents have told each other.
-func (s *Session) check(nominate bool, more ...stun.Setter) (*stun.Message, error) {
+func (s *Session) check(nominate bool, priority uint32, more ...stun.Setter) (*stun.Message, error) {
 	local, remote := s.pc.CurrentLocalDescription(), s.pc.CurrentRemoteDescription()
 	if local == nil || remote == nil {
 		return nil, errNotBound
@@ -224,7 +229,7 @@ func (s *Session) check(nominate bool, more ...stun.Setter) (*stun.Message, erro
 	attributes := []stun.Setter{
 		stun.BindingRequest, stun.TransactionID, stun.NewUsername(theirs + ":" + ours),
 		stun.RawAttribute{Type: role, Value: []byte{0, 0, 0, 0, 0, 0, 0, 1}},
-		stun.RawAttribute{Type: stun.AttrPriority, Value: []byte{110, 0, 255, 255}}, // a peer-reflexive candidate's
+		stun.RawAttribute{Type: stun.AttrPriority, Value: binary.BigEndian.AppendUint32(nil, priority)},
 	}
 	if nominate {
 		attributes = append(attributes, stun.RawAttribute{Type: stun.AttrUseCandidate})

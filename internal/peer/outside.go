@@ -14,14 +14,16 @@ import (
 // A spare behind an address translator is reached at an address that only others see. STUN servers say which, as they do
 // for pion's sockets.
 
-// spareCandidate is RFC 8839's line for a spare, which outside looks like that; zero: nobody has said. Its preference is
-// below that of those of the start.
+// sparePriority is a spare's (RFC 8445 section 5.1.2.1): the least that there is, below any relay's. Else an agent that
+// chooses its paths by rank, as a browser that has called does, would leave the path that media takes for a spare's.
+const sparePriority = 255
+
+// spareCandidate is RFC 8839's line for a spare, which outside looks like that; zero: nobody has said.
 func spareCandidate(at, outside netip.AddrPort) string {
-	const below = 1<<16 | 255
 	if !outside.IsValid() {
-		return fmt.Sprintf("candidate:%d 1 udp %d %s %d typ host", at.Port(), 126<<24|below, at.Addr(), at.Port())
+		return fmt.Sprintf("candidate:%d 1 udp %d %s %d typ host", at.Port(), sparePriority, at.Addr(), at.Port())
 	}
-	return fmt.Sprintf("candidate:%d0 1 udp %d %s %d typ srflx raddr %s rport %d", at.Port(), 100<<24|below,
+	return fmt.Sprintf("candidate:%d0 1 udp %d %s %d typ srflx raddr %s rport %d", at.Port(), sparePriority,
 		outside.Addr(), outside.Port(), at.Addr(), at.Port())
 }
 
