@@ -45,39 +45,51 @@ type Unread struct {
 	Last  int64 // id of the newest of them
 }
 
-// maxUnread is how many unread lines of the lobby are counted: nobody reads more, and the rest need not be looked at.
+// maxUnread is how many of the newest lines of a chat are looked at: nobody reads more.
 const maxUnread = 1000
+
+// unreadQuery walks each chat from its newest line back to what has been read, and no farther than maxUnread lines: the
+// bounds are part of the walk itself, and what is not to be counted is left out only after it. Who has written to the
+// person is found with one step of the index for each. A chat with nothing new gives NULL for its last line.
+const unreadQuery = `WITH RECURSIVE senders (id) AS (
+		SELECT min(from_id) FROM messages WHERE to_id = ?1
+		UNION ALL SELECT (SELECT min(from_id) FROM messages WHERE to_id = ?1 AND from_id > senders.id) FROM senders WHERE senders.id IS NOT NULL)
+	SELECT s.id,
+			(SELECT count(*) FROM (SELECT m.blocked FROM messages m INDEXED BY messages_to WHERE m.to_id = ?1 AND m.from_id = s.id AND m.id <= ?2
+				AND m.id > coalesce((SELECT upto FROM reads WHERE user_id = ?1 AND other = s.id), 0) ORDER BY m.id DESC LIMIT ?3) WHERE blocked = 0),
+			(SELECT max(id) FROM (SELECT m.id, m.blocked FROM messages m INDEXED BY messages_to WHERE m.to_id = ?1 AND m.from_id = s.id AND m.id <= ?2
+				AND m.id > coalesce((SELECT upto FROM reads WHERE user_id = ?1 AND other = s.id), 0) ORDER BY m.id DESC LIMIT ?3) WHERE blocked = 0)
+		FROM senders s CROSS JOIN users u ON u.id = s.id AND u.kind != 'deleted'
+		WHERE NOT EXISTS (SELECT 1 FROM blocks b WHERE b.owner = ?1 AND b.other = s.id)
+	UNION ALL SELECT '', count(*), max(l.id) FROM (SELECT m.id, m.from_id, m.sent_ms FROM messages m
+			WHERE m.room = '' AND m.id > coalesce((SELECT upto FROM reads WHERE user_id = ?1 AND other = ''), 0) AND m.id <= ?2
+			ORDER BY m.id DESC LIMIT ?3) l
+		WHERE l.from_id != ?1 AND l.sent_ms >= (SELECT created_ms FROM users WHERE id = ?1)
+			AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.owner = ?1 AND b.other = l.from_id
+				OR b.owner = l.from_id AND b.other = ?1 AND b.created_ms <= l.sent_ms)
+	ORDER BY 3 DESC LIMIT ?4`
 
 // Unread gives the chats in which there is something that a person has not seen, at most limit of them, those with the
 // newest lines first; newest is the last line that was counted. It leaves out what the person is not to see (History), who
-// is blocked, and who has left.
+// is blocked, and who has left; and of each chat all before its newest maxUnread lines.
 func (s *Store) Unread(ctx context.Context, userID string, limit int) (newest int64, all []Unread, err error) {
 	if err := s.read.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM messages`).Scan(&newest); err != nil {
 		return 0, nil, explain("read", err)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT m.from_id, count(*), max(m.id) FROM messages m
-		JOIN users u ON u.id = m.from_id AND u.kind != 'deleted'
-		LEFT JOIN reads r ON r.user_id = ?1 AND r.other = m.from_id
-		WHERE m.to_id = ?1 AND m.blocked = 0 AND m.id > coalesce(r.upto, 0) AND m.id <= ?2
-			AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.owner = ?1 AND b.other = m.from_id)
-		GROUP BY m.from_id
-		UNION ALL SELECT '', count(*), max(id) FROM (SELECT m.id FROM messages m JOIN users me ON me.id = ?1
-			LEFT JOIN reads r ON r.user_id = ?1 AND r.other = ''
-			WHERE m.room = '' AND m.from_id != ?1 AND m.id > coalesce(r.upto, 0) AND m.id <= ?2 AND m.sent_ms >= me.created_ms
-				AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.owner = ?1 AND b.other = m.from_id
-					OR b.owner = m.from_id AND b.other = ?1 AND b.created_ms <= m.sent_ms)
-			ORDER BY m.id DESC LIMIT ?3) HAVING count(*) > 0
-		ORDER BY 3 DESC LIMIT ?4`, userID, newest, maxUnread, limit)
+	rows, err := s.read.QueryContext(ctx, unreadQuery, userID, newest, maxUnread, limit)
 	if err != nil {
 		return 0, nil, explain("read", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var u Unread
-		if err := rows.Scan(&u.With, &u.Count, &u.Last); err != nil {
+		var last sql.NullInt64
+		if err := rows.Scan(&u.With, &u.Count, &last); err != nil {
 			return 0, nil, explain("read", err)
 		}
-		all = append(all, u)
+		if u.Last = last.Int64; last.Valid {
+			all = append(all, u)
+		}
 	}
 	return newest, all, explain("read", rows.Err())
 }

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -113,6 +115,51 @@ func TestUnreadLeavesOut(t *testing.T) {
 	j.SaveRead(Read{"nobody", "bob", 1}) // a device of somebody who has just left
 	if err := j.Sync(ctx); err != nil || j.Failing() {
 		t.Errorf("%v, failing %v", err, j.Failing())
+	}
+}
+
+// However much was said before, only what is new is walked over: an account must not be able to hold up all readers.
+func TestUnreadWalksOnlyWhatIsNew(t *testing.T) {
+	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+unreadQuery, "bob", 1, maxUnread, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	walks := map[string]int{}
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(step, " m ") || strings.Contains(step, " messages") {
+			walks[step]++
+		}
+	}
+	want := map[string]int{
+		"SEARCH messages USING COVERING INDEX messages_to (to_id=?)":                       1, // its first entry: min
+		"SEARCH messages USING COVERING INDEX messages_to (to_id=? AND from_id>?)":         1,
+		"SEARCH m USING INDEX messages_to (to_id=? AND from_id=? AND rowid>? AND rowid<?)": 2,
+		"SEARCH m USING INDEX messages_room (room=? AND id>? AND id<?)":                    1,
+	}
+	if err := rows.Err(); err != nil || !maps.Equal(walks, want) {
+		t.Errorf("%v; it walks over %v, want %v", err, walks, want)
+	}
+}
+
+// What is counted has an end, also of one's own chats.
+func TestUnreadCountEnds(t *testing.T) {
+	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
+	withUsers(t, s, "alice", "bob")
+	if _, err := s.write.ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+		INSERT INTO messages (room, from_id, to_id, text, sent_ms) SELECT 'alice bob', 'alice', 'bob', 'x', ?2 FROM n
+			UNION ALL SELECT '', 'alice', '', 'x', ?2 FROM n`, maxUnread+5, toMs(noon.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	want := []Unread{{"", maxUnread, 2 * (maxUnread + 5)}, {"alice", maxUnread, maxUnread + 5}}
+	if got := unreadOf(t, s, "bob"); !slices.Equal(got, want) {
+		t.Errorf("bob has not seen %+v, want %+v", got, want)
 	}
 }
 
