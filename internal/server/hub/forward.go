@@ -23,7 +23,7 @@ func (c *core) inCall(d *device, e signal.Envelope) (*call, *device, error) {
 func (c *core) forward(d, to *device, e signal.Envelope, code signal.Code, data any) error {
 	m := push(e.Method, code, e.CallID, data)
 	m.FromID, m.ToID = d.person.user.ID, to.person.user.ID
-	if len(m.JSON()) > signal.MaxMessage { // other escapes than the sender's may have made it longer
+	if len(m.JSON()) > signal.MaxUnnumbered { // other escapes than the sender's may have made it longer
 		return problem(signal.ErrBadRequest, "The message is too long.")
 	}
 	if to.conn == nil {

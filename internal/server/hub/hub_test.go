@@ -416,3 +416,25 @@ func TestInvitesAreLimited(t *testing.T) {
 		b.must(signal.CallHangup, "", id(100+i), signal.Hangup{})
 	}
 }
+
+// What is passed on must fit into a message with the numbers that it still gets: a device that is sent a longer one gives
+// the socket up, and would be sent the same on the next.
+func TestForwardedFitsWithItsNumbers(t *testing.T) {
+	w := newWorld(t, "alice", "bob")
+	a, b := w.connect("alice", "a"), w.connect("bob", "b")
+	w.pair(a, b, id(1))
+	a.must(signal.MessageOffer, "", id(1), signal.SDP{SDP: "v=0"})
+	empty := len((&Message{Envelope: b.got[0]}).JSON())
+	b.got = nil
+	const escaped = len(`\u003c`)
+	room := signal.MaxUnnumbered - empty
+	sdp := "v=0" + strings.Repeat("<", room/escaped) + strings.Repeat("x", room%escaped)
+	a.refused(signal.ErrBadRequest, signal.MessageOffer, "", id(1), signal.SDP{SDP: sdp + "x"})
+	if len(b.got) != 0 {
+		t.Errorf("bob is sent %d messages", len(b.got))
+	}
+	a.must(signal.MessageOffer, "", id(1), signal.SDP{SDP: sdp})
+	if n := len((&Message{Envelope: b.got[0]}).JSON()); n != signal.MaxUnnumbered {
+		t.Errorf("the longest has %d bytes, want %d", n, signal.MaxUnnumbered)
+	}
+}
