@@ -3,6 +3,7 @@ package signal
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,6 +185,26 @@ func TestAGapEndsTheSession(t *testing.T) {
 	}
 	if e := next(t, c, "push", isPush); e.Push.Message != "1" {
 		t.Errorf("%+v", e.Push)
+	}
+	c.Close()
+}
+
+// Nor can a message that is too long be: on the next socket it would come again.
+func TestATooLongMessageEndsTheSession(t *testing.T) {
+	n := &numbering{}
+	s := newWS(t, n.serve(t, func(i int, c *websocket.Conn) {
+		if i == 0 {
+			n.say(c, Envelope{Method: UserOnline, Code: CodeUserOnline, Message: strings.Repeat("x", MaxMessage)})
+		}
+		_, _ = receive(c)
+	}))
+	c := s.client(t)
+	next(t, c, "online", isOnline)
+	if e := next(t, c, "offline", isOffline); !e.Lost || !errors.Is(e.Err, websocket.ErrReadLimit) {
+		t.Errorf("%+v", e)
+	}
+	if e := next(t, c, "online", isOnline); e.Connected.Resumed {
+		t.Error("resumed")
 	}
 	c.Close()
 }

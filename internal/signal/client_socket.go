@@ -135,6 +135,9 @@ func (c *Client) read(k *socket) error {
 	for {
 		_, b, err := k.conn.ReadMessage()
 		if err != nil {
+			if errors.Is(err, websocket.ErrReadLimit) {
+				c.endSession(s) // to resume it would bring the same again
+			}
 			return fmt.Errorf("connection to the server: %w", err)
 		}
 		_ = k.conn.SetReadDeadline(time.Now().Add(c.DeadAfter))
