@@ -179,6 +179,9 @@ func (c *core) disconnect(conn Conn, how Parting) {
 	if d.conn = nil; d.away.IsZero() {
 		d.away, d.lost = c.now, how == Lost
 	}
+	if how == SignedOut {
+		d.lost = false // it was cut off before, and does not come back
+	}
 	c.discount(d)
 	k := p.call
 	if k != nil && k.involves(d) {

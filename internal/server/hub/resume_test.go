@@ -107,6 +107,19 @@ func TestACallWaitsForWhoIsCutOff(t *testing.T) {
 	}
 }
 
+// Nor does it ring for one that is signed out meanwhile.
+func TestACutDeviceIsSignedOut(t *testing.T) {
+	w := newWorld(t, "alice", "bob")
+	a, b := w.numbering("alice", "a"), w.numbering("bob", "b")
+	a.must(signal.CallInvite, "bob", id(1), signal.Invite{})
+	w.c.cutOff(b)
+	w.c.disconnect(b, SignedOut)
+	a.quietBut(signal.CodeUserOnline)
+	a.quietBut(signal.CodeRinging)
+	a.quietBut(signal.CodeUserOffline)
+	a.ended(id(1), signal.EndOffline, "")
+}
+
 // A device that cannot resume and begins anew takes the place of what it was.
 func TestACutDeviceBeginsAnew(t *testing.T) {
 	w := newWorld(t, "alice", "bob")
