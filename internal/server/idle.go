@@ -106,6 +106,7 @@ func (k *socket) giveBack() {
 	if k.reading.message.Cap() > largeMessage {
 		k.reading.message = bytes.Buffer{}
 	}
+	k.reading.buffer.Reset(nil) // the pool must not keep a connection that ends
 	readings.Put(k.reading)
 	k.reading = nil
 }
