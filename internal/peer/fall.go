@@ -11,12 +11,15 @@ type fallMeter struct {
 	first    transitSample // of the run: it waited least
 	last     transitSample
 	packets  int // since the first
-	latest   [fallPackets + 1]transitSample
+	latest   [fallMost + 1]transitSample
 	steepest time.Duration // growth of the wait from one packet to the next
 }
 
 const (
 	fallPackets = 3
+	fallMost    = 8                     // packets that the rate is taken from:
+	fallBytes   = 2400                  // less, as sound alone, does not try the line,
+	fallSpan    = 40 * time.Millisecond // and less time tells no rate
 	fallGrowth  = 80 * time.Millisecond
 	fallBack    = 3 * time.Millisecond // of less wait end a run, and of more make none
 )
@@ -32,7 +35,7 @@ func (f *fallMeter) add(s transitSample) {
 	}
 	f.last = s
 	copy(f.latest[:], f.latest[1:])
-	f.latest[fallPackets] = s
+	f.latest[fallMost] = s
 }
 
 // bps is the rate that the line has fallen to, 0 while nothing says so; empty is the transit without a queue. One step of
@@ -43,8 +46,12 @@ func (f *fallMeter) bps(empty time.Duration) float64 {
 		return 0
 	}
 	bytes := 0
-	for _, s := range f.latest[1:] {
-		bytes += s.size
+	for n := 1; n <= min(f.packets, fallMost); n++ {
+		bytes += f.latest[fallMost-n+1].size
+		span := f.last.received - f.latest[fallMost-n].received
+		if n >= fallPackets && bytes >= fallBytes && span >= fallSpan {
+			return float64(bytes*8) / span.Seconds()
+		}
 	}
-	return float64(bytes*8) / max(f.last.received-f.latest[0].received, time.Millisecond).Seconds()
+	return 0
 }

@@ -76,3 +76,16 @@ func TestFallIsNotSeenInOtherThings(t *testing.T) {
 		}
 	}
 }
+
+// Little of ours behind a crowd of somebody else's says nothing of the rate that the line has for us.
+func TestFallIsNotSeenInSoundAlone(t *testing.T) {
+	var f fallMeter
+	for i := range 60 {
+		sent := time.Duration(i) * 20 * time.Millisecond
+		transit := 20*time.Millisecond + max(0, time.Duration(i-10)*10*time.Millisecond)
+		f.add(transitSample{sent: sent, received: sent + transit, transit: transit, size: 150})
+		if bps := f.bps(20 * time.Millisecond); bps > 0 {
+			t.Fatalf("fallen to %.0f by packets of sound", bps)
+		}
+	}
+}
