@@ -110,7 +110,7 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	b.lost.Store(uint64(b.e.lossFraction(now) * 1e6))
 	hopeless := b.debt.take(b.arrivals, b.e.target, now)
 	switch {
-	case hopeless, b.e.dark && lostVideo(b.arrivals), b.e.stale && b.pacer.tooMuch(), b.e.fell.Equal(now) && b.e.backlog(b.wire.inFlight()) > backlogMost:
+	case hopeless, b.e.dark && lostVideo(b.arrivals), b.e.stale && b.pacer.tooMuch(), b.e.fell.Equal(now) && b.e.backlog(b.wire.inFlight()) > backlogMost && b.pacer.replaceable():
 		b.pacer.discard()
 		b.debt = repairDebt{}
 	case b.e.draining: // sending more would keep the line full

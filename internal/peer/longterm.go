@@ -61,9 +61,18 @@ func (l *longTerm) reset(on bool) {
 func (l *longTerm) ask() (ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked = l.on && (l.slots[0].acked || l.slots[1].acked)
+	l.asked = l.ableLocked()
 	return l.asked
 }
+
+// able is whether ask would be ok.
+func (l *longTerm) able() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ableLocked()
+}
+
+func (l *longTerm) ableLocked() bool { return l.on && (l.slots[0].acked || l.slots[1].acked) }
 
 // askMeanwhile is ask, unless a recovery was made just now: nobody knows yet that anything was lost.
 func (l *longTerm) askMeanwhile(now time.Time) {

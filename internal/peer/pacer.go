@@ -19,7 +19,8 @@ type pacer struct {
 	// onDiscard is called when pictures that the encoder gave were thrown away, or were lost beyond repair: the next one
 	// must not refer to them. It comes from any goroutine and must not wait.
 	onDiscard func()
-	wire      *wire // nil in tests: no window, nothing is sent again, no padding
+	recovers  func() bool // whether the next picture could be one that is no key frame; nil: never
+	wire      *wire       // nil in tests: no window, nothing is sent again, no padding
 	clock     func() time.Time
 	rate      atomic.Int64 // bits a second that are allowed in all
 	window    atomic.Int64 // bytes that may be on their way; 0: any number
@@ -386,6 +387,18 @@ func (p *pacer) tooMuch() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.pictures) > 0 && !p.pictures[0].meta.key && p.duration(p.bytes, float64(max(p.rate.Load(), 1))) > backlogMost
+}
+
+// replaceable says whether the next picture helps in place of what is on its way: a key frame that still leaves would be
+// followed by one no smaller, and where nothing waits only a recovery frame is cheaper than what it replaces.
+func (p *pacer) replaceable() bool {
+	p.mu.Lock()
+	waits, key := len(p.pictures) > 0, len(p.pictures) > 0 && p.pictures[0].meta.key
+	p.mu.Unlock()
+	if waits {
+		return !key
+	}
+	return p.recovers != nil && p.recovers()
 }
 
 // thrown is how many pictures were discarded.

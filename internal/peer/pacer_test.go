@@ -100,3 +100,19 @@ func TestPacerKeepsTheLinesQueueShort(t *testing.T) {
 		t.Errorf("the last one left after %v", d)
 	}
 }
+
+// When the line falls, what is thrown away must have something smaller to follow it.
+func TestFallThrowsNothingAwayForAKeyFrame(t *testing.T) {
+	for _, c := range []struct{ waits, key, recovers, want bool }{
+		{true, true, true, false}, {true, false, false, true}, {false, false, true, true}, {false, false, false, false},
+	} {
+		p := newPacer(nil, nil)
+		p.recovers = func() bool { return c.recovers }
+		if c.waits {
+			p.put(1, [][]byte{make([]byte, 100)}, pictureMeta{key: c.key})
+		}
+		if p.replaceable() != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+}

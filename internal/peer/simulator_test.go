@@ -109,7 +109,7 @@ func (s *simulator) open() {
 	s.pacer.clock, s.pacer.wire = clock, s.wire
 	s.pacer.onDiscard = func() { s.wantKey = true }
 	if s.view != nil {
-		s.pacer.onDiscard = s.view.recoverOrKey
+		s.pacer.onDiscard, s.pacer.recovers = s.view.recoverOrKey, s.view.kept.able
 		s.pacer.sent = func(p *pacedPacket, _ time.Time) { s.view.kept.left(p.meta.number, s.seq[0]-1) }
 	}
 	s.wire.later = s.pacer.putRepair

@@ -92,7 +92,7 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v.protect, v.hushed = newProtector(s), s.bandwidth.hushed
 	v.wire = func() *wire { return s.wire }
 	v.pacer = newPacer(v.sendPaced, sound.send)
-	v.pacer.onDiscard = v.recoverOrKey
+	v.pacer.onDiscard, v.pacer.recovers = v.recoverOrKey, v.kept.able
 	v.pacer.sent = func(p *pacedPacket, _ time.Time) { // the step's time is before that of the encoder's line
 		v.kept.left(p.meta.number, t.sequence-1)
 		v.count.sent.Add(1)
