@@ -3,8 +3,10 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +59,6 @@ func (d *detour) take(b []byte) (int, bool) {
 
 // deliver has pion read a packet. It reads the carrier, which has to be woken for that.
 func (d *detour) deliver(b []byte) {
-	d.heard(b)
 	select {
 	case d.inbox <- bytes.Clone(b):
 	default:
@@ -90,8 +91,13 @@ func (c *gateConn) SetReadDeadline(t time.Time) error {
 // bend begins a detour. One that leads by pion's own path is as good as none.
 func (g *gate) bend(carrier *gateConn, from netip.AddrPort, by packetPath) {
 	d := &detour{carrier: carrier, from: from, by: by, inbox: make(chan []byte, detourInbox)}
-	if old := g.detour.Load(); old != nil && old.carrier == carrier {
-		d.inbox = old.inbox
+	if old := g.detour.Load(); old != nil {
+		if old.carrier == carrier {
+			d.inbox = old.inbox
+		}
+		if old.by.conn.done != nil && old.by != by {
+			g.prove(old.by, time.Now()) // the other goes on sending there until it has followed
+		}
 	}
 	g.detour.Store(d)
 }
@@ -142,6 +148,7 @@ func (g *gate) closeSpares(which func(*gateConn) bool) {
 		}
 	}
 	g.spares = kept
+	maps.DeleteFunc(g.proven, func(p packetPath, _ time.Time) bool { return slices.Contains(gone, p.conn) })
 	g.mu.Unlock()
 	for _, c := range gone {
 		_ = c.UDPConn.Close()
@@ -173,11 +180,47 @@ func (g *gate) gotSpare(p packetPath, b []byte) {
 		g.got(p, b)
 		return
 	}
-	if d := g.detour.Load(); d != nil && d.by == p {
+	d := g.detour.Load()
+	switch {
+	case d != nil && d.by == p:
+		d.heard(b)
 		d.deliver(b)
-	} else if kind == stunRequest {
+	case kind == stunRequest:
 		g.answer(p, b)
+	case kind == 0 && d != nil && g.isProven(p):
+		d.deliver(b)
 	}
+}
+
+// maxProven bounds the ways into spares that a check with the call's password has come by. The other side may send by any
+// of them, for we have answered: before it has followed us elsewhere, or by its own choice, as a browser that has called.
+const maxProven = 16
+
+// prove notes a way into a spare. The one that was checked the longest ago makes room.
+func (g *gate) prove(p packetPath, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.proven == nil {
+		g.proven = map[packetPath]time.Time{}
+	}
+	g.proven[p] = now
+	if len(g.proven) <= maxProven {
+		return
+	}
+	oldest := p
+	for q, at := range g.proven {
+		if at.Before(g.proven[oldest]) {
+			oldest = q
+		}
+	}
+	delete(g.proven, oldest)
+}
+
+func (g *gate) isProven(p packetPath) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.proven[p]
+	return ok
 }
 
 // answer answers a check in pion's place.
@@ -192,6 +235,7 @@ func (g *gate) answer(p packetPath, b []byte) {
 	if integrity.Check(m) != nil {
 		return
 	}
+	g.prove(p, time.Now())
 	at := stun.XORMappedAddress{IP: p.to.Addr().AsSlice(), Port: int(p.to.Port())}
 	if reply, err := stun.Build(m, stun.BindingSuccess, at, integrity, stun.Fingerprint); err == nil {
 		_, _ = p.conn.UDPConn.WriteTo(reply.Raw, net.UDPAddrFromAddrPort(p.to))

@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -89,5 +90,44 @@ func TestDetourIsBounded(t *testing.T) {
 	}
 	if _, ok := d.take(b); ok || !d.lively.Load() {
 		t.Error("more was kept than there is room for, or nothing was heard")
+	}
+}
+
+// The other sends by any way into a spare whose check was answered: pion reads that as if it had come by its own path. It
+// is no sign that a move was followed.
+func TestSpareTakesMediaOfProvenWays(t *testing.T) {
+	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
+	g := &gate{got: func(packetPath, []byte) {}}
+	g.names.Store(&checkNames{"us:them", "secret of the call"})
+	carrier := &gateConn{UDPConn: socket, gate: g}
+	own := wayFrom(carrier, "203.0.113.1:8")
+	g.bend(carrier, own.to, own)
+	spare := &gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}
+	p, stranger := wayFrom(spare, "203.0.113.1:9"), wayFrom(spare, "203.0.113.66:9")
+	b := make([]byte, 1500)
+	arrives := func(p packetPath) bool {
+		g.gotSpare(p, []byte{0x80, 96, 0, 0})
+		_, ok := g.detour.Load().take(b)
+		return ok
+	}
+	g.gotSpare(stranger, move(t, "us:them", "secret of another", 1))
+	if arrives(p) || arrives(stranger) {
+		t.Error("takes media of a way that nobody has proven")
+	}
+	g.gotSpare(p, move(t, "us:them", "secret of the call", 1))
+	if !arrives(p) || arrives(stranger) || g.detour.Load().lively.Load() {
+		t.Error("not the proven way's media alone, or it is taken for a move's")
+	}
+	later := wayFrom(spare, "203.0.113.2:9")
+	g.bend(carrier, own.to, later) // a move there
+	g.bend(carrier, own.to, own)   // and back
+	if !arrives(later) {
+		t.Error("what the other still sends by the way that was left is dropped")
+	}
+	for n := range 10 * maxProven {
+		g.prove(wayFrom(spare, fmt.Sprintf("203.0.113.3:%d", n+1)), time.Now().Add(time.Duration(n)*time.Second))
+	}
+	if len(g.proven) > maxProven || arrives(p) {
+		t.Errorf("%d proven ways are kept", len(g.proven))
 	}
 }

@@ -33,6 +33,7 @@ type gate struct {
 	spares []*gateConn
 	ours   map[[transactionIDSize]byte]time.Time // checks whose answers are not pion's
 	told   map[packetPath]struct{}               // paths that a check has come by
+	proven map[packetPath]time.Time              // ways into spares, and the last good check by them
 }
 
 const (
@@ -244,7 +245,7 @@ func (g *gate) forget() {
 	g.closeSpares(func(*gateConn) bool { return true })
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ours, g.told = nil, nil
+	g.ours, g.told, g.proven = nil, nil, nil
 }
 
 // STUN messages as far as they are told apart here (RFC 8489 section 5).

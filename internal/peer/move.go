@@ -171,6 +171,9 @@ func (s *Session) tendSpares() {
 			s.askOutside(c)
 		}
 	}
+	if c, from := s.pionsEnd(); spares > 0 && c != nil && g.detour.Load() == nil {
+		g.bend(c, from, packetPath{c, from}) // so that what comes to a spare has an inbox
+	}
 }
 
 func (s *Session) sayCandidate(line string) {
