@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"visavis.example/internal/signal"
@@ -27,8 +28,11 @@ func (c *core) iceServers(k *call, d *device) []signal.ICEServer {
 }
 
 // renewLater notes when a call's credentials are half way through. Every call waits for the same time, so the queue is in
-// the order of time; one that has ended leaves it when its turn comes.
+// the order of time; those that have ended leave it when their turn comes, or when they are the most.
 func (c *core) renewLater(k *call) {
+	if len(c.renewals) >= 64+2*len(c.calls) {
+		c.renewals = slices.DeleteFunc(c.renewals, func(r renewal) bool { return r.k.phase == over })
+	}
 	c.renewals = append(c.renewals, renewal{k, c.now.Add(c.RelayLife / 2)})
 }
 

@@ -111,3 +111,26 @@ func TestRenewalFindsTheDevice(t *testing.T) {
 		t.Errorf("after a restart they are given %d, %d", a, b)
 	}
 }
+
+// Calls that have ended are not kept for their renewals, whose time may be hours away; the others still have theirs.
+func TestEndedCallsPlanNoRenewal(t *testing.T) {
+	w := newWorld(t, "alice", "bob", "carol", "dora")
+	w.c.RelayLife = 6 * time.Hour
+	alice, bob := w.renewing("alice", "a"), w.renewing("bob", "b")
+	carol, dora := w.connect("carol", "c"), w.connect("dora", "d")
+	w.pair(alice, bob, id(1))
+	for i := range 500 {
+		w.pair(carol, dora, id(i+2))
+		carol.must(signal.CallHangup, "", id(i+2), signal.Hangup{})
+		carol.got, dora.got = nil, nil
+		w.pass(time.Second)
+	}
+	if n := len(w.c.renewals); n > 100 {
+		t.Errorf("one call goes on, and %d are planned", n)
+	}
+	alice.got, bob.got = nil, nil
+	w.pass(w.c.RelayLife / 2)
+	if a, b := alice.renewed(id(1)), bob.renewed(id(1)); a != 1 || b != 1 {
+		t.Errorf("they are given %d, %d", a, b)
+	}
+}
