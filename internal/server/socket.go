@@ -102,8 +102,12 @@ func (k *socket) ping() {
 
 // alive gives the other side more time; never a socket that is being closed.
 func (k *socket) alive() {
-	if !k.leaving.Load() && k.greeted && !k.within {
-		_ = k.conn.SetReadDeadline(time.Now().Add(k.deadAfter))
+	if k.leaving.Load() || !k.greeted || k.within {
+		return
+	}
+	_ = k.conn.SetReadDeadline(time.Now().Add(k.deadAfter))
+	if k.leaving.Load() { // since just now: its deadline must not be undone
+		_ = k.conn.SetReadDeadline(time.Now().Add(farewellWait))
 	}
 }
 
