@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type line struct {
 	mu     sync.Mutex
 	lent   *[]byte // from the pool; nil: it is not gathering
 	frames []byte  // gathered
+	rest   int     // bytes of the frame begun last that are still to come: the library writes a long one in two pieces
 	until  time.Time
 }
 
@@ -33,7 +35,31 @@ func (l *line) gather() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lent = buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
-	l.frames = (*l.lent)[:0]
+	l.frames, l.rest = (*l.lent)[:0], 0
+}
+
+// takes counts what is written, and says whether it is a close frame.
+func (l *line) takes(b []byte) (closes bool) {
+	const final = 0x80
+	if l.rest == 0 && len(b) >= 2 {
+		closes = b[0] == final|websocket.CloseMessage
+		l.rest = frameSize(b)
+	}
+	l.rest = max(0, l.rest-len(b))
+	return closes
+}
+
+// frameSize is the size of a frame with its header, which b begins with, as a server writes it: not masked (RFC 6455
+// section 5.2).
+func frameSize(b []byte) int {
+	switch size := int(b[1]); {
+	case size == 126 && len(b) >= 4:
+		return 4 + int(binary.BigEndian.Uint16(b[2:]))
+	case size == 127 && len(b) >= 10:
+		return 10 + int(binary.BigEndian.Uint64(b[2:])) //nolint:gosec // it was an int when the library wrote it
+	default:
+		return 2 + size
+	}
 }
 
 // Write implements net.Conn. A close frame, after which nothing comes, does not wait for others.
@@ -43,6 +69,7 @@ func (l *line) Write(b []byte) (int, error) {
 		l.mu.Unlock()
 		return l.Conn.Write(b)
 	}
+	closes := l.takes(b)
 	if len(b) > gatherMost { // the rest of a long message: the library lets nobody else write before its end
 		until := l.until
 		l.mu.Unlock()
@@ -53,8 +80,7 @@ func (l *line) Write(b []byte) (int, error) {
 	}
 	l.frames = append(l.frames, b...)
 	l.mu.Unlock()
-	const final = 0x80
-	if len(b) > 0 && b[0] == final|websocket.CloseMessage {
+	if closes {
 		until := time.Now().Add(farewellWait)
 		_ = l.Conn.SetWriteDeadline(until) // also of a write that goes on: the socket is about to end
 		if err := l.flush(until); err != nil {

@@ -101,7 +101,8 @@ func TestFramesStayInOrder(t *testing.T) {
 	c := &slowConn{let: make(chan struct{})}
 	l := &line{Conn: c}
 	l.gather()
-	say(t, l, "first")
+	const first, pong = "\x81\x05first", "\x8a\x04pong"
+	say(t, l, first)
 	until := func(ok func() bool) {
 		for !ok() {
 			runtime.Gosched()
@@ -115,16 +116,43 @@ func TestFramesStayInOrder(t *testing.T) {
 	var ends sync.WaitGroup
 	ends.Go(func() { _ = l.flush(time.Time{}) })
 	until(func() bool { return gathered() == "" })
-	say(t, l, "pong") // the reader's: it must not wait
+	say(t, l, pong) // the reader's: it must not wait
 	ends.Go(func() { say(t, l, closing) })
-	until(func() bool { return gathered() == "pong"+closing || c.written() != "" })
+	until(func() bool { return gathered() == pong+closing || c.written() != "" })
 	for range 1000 {
 		runtime.Gosched() // whoever wants to overtake
 	}
 	close(c.let)
 	ends.Wait()
-	if want := "first|pong" + closing; c.written() != want {
+	if want := first + "|" + pong + closing; c.written() != want {
 		t.Errorf("written: %q, want %q", c.written(), want)
+	}
+}
+
+// What a long message goes on with is text, also where it looks like the beginning of a close frame; and a close frame
+// after it is one.
+func TestTextIsNoCloseFrame(t *testing.T) {
+	for name, size := range map[string]int{"short": 1000, "long": 60_000, "very long": 70_000} {
+		t.Run(name, func(t *testing.T) {
+			c := &slowConn{}
+			l := &line{Conn: c}
+			l.gather()
+			begin := string([]byte{0x81, 126, byte(size >> 8), byte(size)})
+			if size > 0xffff {
+				begin = string([]byte{0x81, 127, 0, 0, 0, 0, 0, byte(size >> 16), byte(size >> 8), byte(size)})
+			}
+			say(t, l, begin+strings.Repeat("x", 500))
+			say(t, l, closing+strings.Repeat("x", size-500-len(closing)-3))
+			c.until = time.Time{}
+			say(t, l, closing+"x")
+			if !c.until.IsZero() {
+				t.Errorf("text ends the socket at %v", c.until)
+			}
+			say(t, l, closing)
+			if c.until.IsZero() || !l.settle() {
+				t.Error("a close frame waits")
+			}
+		})
 	}
 }
 
