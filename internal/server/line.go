@@ -93,13 +93,11 @@ func (l *line) Write(b []byte) (int, error) {
 // SetWriteDeadline implements net.Conn. What is gathered has the deadline of its flush.
 func (l *line) SetWriteDeadline(t time.Time) error {
 	l.mu.Lock()
-	gathering := l.lent != nil
-	l.until = t
-	l.mu.Unlock()
-	if gathering {
+	defer l.mu.Unlock()
+	if l.until = t; l.lent != nil {
 		return nil
 	}
-	return l.Conn.SetWriteDeadline(t)
+	return l.Conn.SetWriteDeadline(t) // before the next gathering begins, whose flush it must not end
 }
 
 // full says whether it is time to flush.

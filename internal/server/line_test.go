@@ -156,6 +156,30 @@ func TestTextIsNoCloseFrame(t *testing.T) {
 	}
 }
 
+// The deadline of a pong that is said while nothing is gathered is not that of the flush that begins just then.
+func TestAPongsDeadlineIsItsOwn(t *testing.T) {
+	c := &slowConn{let: make(chan struct{})}
+	l := &line{Conn: c}
+	var ends sync.WaitGroup
+	ends.Go(func() { _ = l.SetWriteDeadline(time.Now().Add(time.Second)) })
+	for !c.first.Load() {
+		runtime.Gosched()
+	}
+	until := time.Now().Add(time.Hour)
+	ends.Go(func() {
+		l.gather()
+		_ = l.flush(until)
+	})
+	for range 1000 {
+		runtime.Gosched() // whoever wants to overtake
+	}
+	close(c.let)
+	ends.Wait()
+	if !c.until.Equal(until) {
+		t.Errorf("the flush has until %v, want %v", c.until, until)
+	}
+}
+
 // A socket whose other end takes nothing ends after the time for that, whatever was gathered.
 func TestWritingEnds(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
