@@ -240,7 +240,7 @@ func (g *gate) answer(p packetPath, b []byte) {
 	if reply, err := stun.Build(m, stun.BindingSuccess, at, integrity, stun.Fingerprint); err == nil {
 		_, _ = p.conn.UDPConn.WriteTo(reply.Raw, net.UDPAddrFromAddrPort(p.to))
 	}
-	if number, ok := moveNumber(m); ok && g.obeys(number) {
+	if number, ok := moveNumber(m); ok && g.follows(number, p.to, false) {
 		g.got(p, b)
 	}
 }
@@ -256,6 +256,36 @@ func moveNumber(m *stun.Message) (uint32, bool) {
 		return 0, false
 	}
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3]), true
+}
+
+// consentFor is how long an answer of an address lets us send there (RFC 7675 section 5.1).
+const consentFor = 30 * time.Second
+
+// consent notes that an address has answered a check of ours.
+func (g *gate) consent(to netip.AddrPort, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.consents, func(_ netip.AddrPort, at time.Time) bool { return now.Sub(at) > consentFor })
+	if g.consents == nil {
+		g.consents = map[netip.AddrPort]time.Time{}
+	}
+	g.consents[to] = now
+}
+
+// follows says whether to go where a check says that the other has moved: once for each move, and not before that address
+// has answered us. Whoever checks may have made up where from.
+func (g *gate) follows(number uint32, to netip.AddrPort, answered bool) bool {
+	if number <= g.obeyed.Load() {
+		return false
+	}
+	g.mu.Lock()
+	at, ok := g.consents[to]
+	g.mu.Unlock()
+	if !answered && (!ok || time.Since(at) > consentFor) {
+		g.ask(to)
+		return false // it says so again
+	}
+	return g.obeys(number)
 }
 
 // obeys is true for the first check of a later move than the last.

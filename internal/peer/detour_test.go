@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -40,6 +41,12 @@ func TestSpareHeedsTheOtherAlone(t *testing.T) {
 	followed := 0
 	g := &gate{got: func(packetPath, []byte) { followed++ }}
 	p := wayFrom(&gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}, "203.0.113.1:9")
+	asked := 0
+	g.ask = func(to netip.AddrPort) {
+		if asked++; to != p.to {
+			t.Errorf("asks %v", to)
+		}
+	}
 	g.gotSpare(p, move(t, "us:them", "secret of the call", 1)) // no names yet
 	g.names.Store(&checkNames{"us:them", "secret of the call"})
 	other, _ := stun.Build(stun.BindingSuccess, stun.TransactionID, stun.Fingerprint)
@@ -52,9 +59,18 @@ func TestSpareHeedsTheOtherAlone(t *testing.T) {
 	} {
 		g.gotSpare(p, b)
 	}
-	if len(socket.wrote) > 0 || followed > 0 {
+	if len(socket.wrote) > 0 || followed > 0 || asked > 0 {
 		t.Errorf("%d answers, %d moves for strangers", len(socket.wrote), followed)
 	}
+	g.gotSpare(p, move(t, "us:them", "secret of the call", 3))
+	g.consent(wayFrom(p.conn, "203.0.113.66:9").to, time.Now()) // another's
+	g.consent(p.to, time.Now().Add(-2*consentFor))
+	g.gotSpare(p, move(t, "us:them", "secret of the call", 3))
+	if followed > 0 || asked != 2 {
+		t.Errorf("%d moves to where nobody has answered, which was asked %d times", followed, asked)
+	}
+	socket.wrote = socket.wrote[2:]
+	g.consent(p.to, time.Now())
 	for _, number := range []uint32{3, 3, 2, 4} {
 		g.gotSpare(p, move(t, "us:them", "secret of the call", number))
 	}
@@ -97,7 +113,7 @@ func TestDetourIsBounded(t *testing.T) {
 // is no sign that a move was followed.
 func TestSpareTakesMediaOfProvenWays(t *testing.T) {
 	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
-	g := &gate{got: func(packetPath, []byte) {}}
+	g := &gate{got: func(packetPath, []byte) {}, ask: func(netip.AddrPort) {}}
 	g.names.Store(&checkNames{"us:them", "secret of the call"})
 	carrier := &gateConn{UDPConn: socket, gate: g}
 	own := wayFrom(carrier, "203.0.113.1:8")

@@ -262,6 +262,7 @@ func (s *Session) gotCheck(p packetPath, b []byte) {
 	if stun.NewShortTermIntegrity(password).Check(m) != nil {
 		return
 	}
+	s.hold.gate.consent(p.to, time.Now())
 	s.roam.standby.answered(p, m.TransactionID, time.Now())
 	if f != nil {
 		f.answered(p, m.TransactionID, time.Now())

@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -205,8 +206,10 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	}
 	se.SetNet(s.hold.gate)
 	// Later pion takes the path that the pathFinder has found, or that the other side has moved to.
-	se.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
-		return s.hold.gate.agrees(m)
+	se.SetICEBindingRequestHandler(func(m *stun.Message, local, remote ice.Candidate, pair *ice.CandidatePair) bool {
+		at, _ := netip.ParseAddr(remote.Address())
+		answered := pair.ResponsesReceived() > 0 || local.Type() == ice.CandidateTypeRelay // which only pion can check from
+		return s.hold.gate.agrees(m, netip.AddrPortFrom(at.Unmap(), uint16(remote.Port())), answered)
 	})
 	if s.network != nil {
 		se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

@@ -19,6 +19,7 @@ import (
 type gate struct {
 	transport.Net
 	got func(p packetPath, b []byte) // a check, or the answer to one of ours; borrows b and must not block
+	ask func(to netip.AddrPort)      // checks an address that has to answer first; must not block
 
 	opened atomic.Bool
 	detour atomic.Pointer[detour]
@@ -34,6 +35,8 @@ type gate struct {
 	ours   map[[transactionIDSize]byte]time.Time // checks whose answers are not pion's
 	told   map[packetPath]struct{}               // paths that a check has come by
 	proven map[packetPath]time.Time              // ways into spares, and the last good check by them
+
+	consents map[netip.AddrPort]time.Time // what has answered a check of ours, and when
 }
 
 const (
@@ -226,10 +229,11 @@ func (g *gate) expects(id [transactionIDSize]byte, now time.Time) bool {
 	return true
 }
 
-// agrees is pion's question at each check that it has found good: whether to use this path from now on.
-func (g *gate) agrees(m *stun.Message) bool {
+// agrees is pion's question at each check that it has found good: whether to use this path from now on. answered: pion has
+// checked the path itself, which one that controls ICE does no more once it has chosen.
+func (g *gate) agrees(m *stun.Message, to netip.AddrPort, answered bool) bool {
 	if number, ok := moveNumber(m); ok {
-		return g.obeys(number)
+		return g.follows(number, to, answered)
 	}
 	agreed := g.agreed.Load()
 	return agreed != nil && *agreed == m.TransactionID
@@ -245,7 +249,7 @@ func (g *gate) forget() {
 	g.closeSpares(func(*gateConn) bool { return true })
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.ours, g.told, g.proven = nil, nil, nil
+	g.ours, g.told, g.proven, g.consents = nil, nil, nil, nil
 }
 
 // STUN messages as far as they are told apart here (RFC 8489 section 5).

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -103,6 +104,8 @@ func (s *Session) openNetwork() error {
 	s.hold.gate = &gate{Net: base, got: func(p packetPath, b []byte) {
 		own := append([]byte(nil), b...)
 		s.box.post(func() { s.gotCheck(p, own) })
+	}, ask: func(to netip.AddrPort) {
+		s.box.post(func() { s.askConsent(to) })
 	}}
 	if !s.Held {
 		s.hold.gate.open()

@@ -18,7 +18,6 @@ import (
 // telling is a move that the other has not followed yet.
 type telling struct {
 	path        packetPath
-	number      uint32
 	began, next time.Time
 	back        packetPath // where to go if the other does not follow
 	lost        bool       // there is no way back
@@ -190,8 +189,24 @@ func (s *Session) addWay(p packetPath, now time.Time) {
 
 // tryWays tries an address that the other has got during the call, from all of ours.
 func (s *Session) tryWays(c Candidate) {
-	to, ok := directAddress(c.Candidate)
-	if _, detours := s.present(); !ok || !detours || !s.talk.up || s.RelayOnly || s.hold.on || s.hold.direct != nil {
+	if to, ok := directAddress(c.Candidate); ok && s.hold.direct == nil && s.talk.up {
+		s.tryAddress(to)
+	}
+}
+
+// askConsent tries, now, an address that the other says to have moved to.
+func (s *Session) askConsent(to netip.AddrPort) {
+	s.tryAddress(to)
+	now := time.Now()
+	for _, w := range s.roam.standby.ways {
+		if w.to == to && (w.checks >= wayTries || w.next.Sub(now) > wayHurry) {
+			w.checks, w.next = 0, now
+		}
+	}
+}
+
+func (s *Session) tryAddress(to netip.AddrPort) {
+	if _, ok := s.present(); !ok || !to.IsValid() || !s.talk.wasUp || s.RelayOnly || s.hold.on {
 		return
 	}
 	for _, conn := range s.hold.gate.all() {
@@ -279,8 +294,7 @@ func (s *Session) moveTo(p packetPath, lost bool, now time.Time) {
 	}
 	s.log.Debug("call moves to another network", "lost", lost)
 	s.hold.gate.bend(c, from, p)
-	r.number++
-	r.telling = &telling{path: p, number: r.number, began: now, next: now, back: back, lost: lost}
+	r.telling = &telling{path: p, began: now, next: now, back: back, lost: lost}
 	r.lostAt, r.wish, r.addresses = time.Time{}, netip.Addr{}, r.present
 	s.pathChanged()
 	s.tell(now)
@@ -301,7 +315,8 @@ func (s *Session) tell(now time.Time) {
 		s.notFollowed(t, now)
 	case !now.Before(t.next):
 		t.next = now.Add(moveEvery)
-		number := binary.BigEndian.AppendUint32(nil, t.number)
+		s.roam.number++ // pion hears each number once, and may not have had our answer then
+		number := binary.BigEndian.AppendUint32(nil, s.roam.number)
 		s.sendCheck(t.path, s.Offerer, now, stun.RawAttribute{Type: attrNomination, Value: number})
 	}
 }

@@ -33,7 +33,7 @@ type roam struct {
 	wish     netip.Addr // the same, if that is new and media does not
 	wishedAt time.Time
 	telling  *telling                              // of a move
-	number   uint32                                // of the last one
+	number   uint32                                // the last that was told of one
 	outside  map[[transactionIDSize]byte]*gateConn // questions to STUN servers; as many as spares at a time
 }
 
