@@ -77,10 +77,14 @@ func (b *bandwidth) hushed(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	narrow := b.e.draining || now.Sub(b.e.fell) < fellFor || b.e.pace(now) > 0 // there feedback waits in the queue
-	return b.precise && !narrow && b.wire.inFlight() > 0 && now.Sub(b.e.heard) > hushFrom
+	return b.precise && !narrow && b.wire.inFlight() > 0 && now.Sub(b.e.heard) > max(hushFrom, time.Duration(hushTimes*float64(b.e.every)))
 }
 
-const hushFrom = 45 * time.Millisecond
+// It takes nearly two of the usual feedbacks, which are rare where little is sent, and at least hushFrom.
+const (
+	hushFrom  = 45 * time.Millisecond
+	hushTimes = 1.8
+)
 
 // hasFeedback is whether the other sends transport-wide feedback.
 func (b *bandwidth) hasFeedback() bool {
