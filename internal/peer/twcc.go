@@ -23,7 +23,8 @@ type feedbackWriter struct {
 	bytes       int         // of these
 	told        time.Time
 	bps, lately float64 // rate before that
-	missing     bool    // something does not seem to have come
+	missing     int64   // packets that do not seem to have come, since the last take
+	highest     int64   // the newest number then
 	upBps       int     // what may be sent in all, feedback with it; 0: not known
 	overtaken   float64 // share of packets that came after later ones, smoothed
 }
@@ -49,6 +50,8 @@ const (
 	feedbackBits    = 640                  // of one, about, with what carries it
 	overtakenWeight = 1.0 / 64
 	overtakenCounts = 0.005
+	overtakenLook   = 32                   // packets
+	feedbackSettle  = 2 * time.Millisecond // streams come by goroutines of their own, and not in order
 )
 
 func newFeedbackWriter(self uint32) *feedbackWriter { return &feedbackWriter{self: self} }
@@ -59,10 +62,17 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 		f.began, f.newest = now, int64(number)
 	}
 	n := f.newest + int64(int16(number-uint16(f.newest)))
-	f.missing = f.missing || n > f.newest+1
 	f.overtaken -= f.overtaken * overtakenWeight
-	if n < f.newest {
-		f.overtaken += overtakenWeight
+	switch {
+	case n > f.newest:
+		f.missing += n - f.newest - 1
+	case n < f.newest:
+		if n > f.highest {
+			f.missing--
+		}
+		if f.late(n, now) {
+			f.overtaken += overtakenWeight
+		}
 	}
 	f.newest = max(f.newest, n)
 	if len(f.got) < 4*feedbackLimit { // more than any line brings between two feedbacks
@@ -71,10 +81,23 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 	f.bytes += size
 }
 
+// late is whether a packet was overtaken by more than the order in which goroutines of one machine bring them.
+func (f *feedbackWriter) late(n int64, now time.Time) bool {
+	if f.known && n < f.next {
+		return true
+	}
+	for _, g := range f.got[max(len(f.got)-overtakenLook, 0):] {
+		if g.number > n && now.Sub(f.began)-g.at > feedbackSettle {
+			return true
+		}
+	}
+	return false
+}
+
 // urgent is whether the next take should be now, because a packet was lost: the sender may have it there again before it
 // is asked for. Where packets overtake each other it is likelier to come by itself.
 func (f *feedbackWriter) urgent(now time.Time) bool {
-	return f.missing && f.overtaken < overtakenCounts && now.Sub(f.told) >= f.least()
+	return f.missing > 0 && f.overtaken < overtakenCounts && now.Sub(f.told) >= f.least()
 }
 
 // least is the time between two, so that feedback leaves a narrow line to sound.
@@ -122,7 +145,7 @@ func (f *feedbackWriter) rate(now time.Time) (bps, lately float64) {
 // take gives the feedback about all that came since the last time.
 func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
 	f.bps, f.lately = f.rate(now)
-	f.told, f.bytes, f.missing = now, 0, false
+	f.told, f.bytes, f.missing, f.highest = now, 0, 0, f.newest
 	if len(f.got) == 0 {
 		return nil
 	}

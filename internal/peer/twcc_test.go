@@ -256,3 +256,24 @@ func TestFeedbackHurriesAfterALoss(t *testing.T) {
 		t.Error("in a hurry where packets overtake each other")
 	}
 }
+
+// Streams that are read by goroutines of their own come a little out of order: that is no loss, and no line on which
+// packets overtake each other.
+func TestFeedbackIgnoresTheOrderOfGoroutines(t *testing.T) {
+	f, now := newFeedbackWriter(5), time.Unix(100, 0)
+	for n := uint16(0); n < 400; n += 2 {
+		now = now.Add(10 * time.Millisecond)
+		f.add(n+1, 1000, now)
+		f.add(n, 1000, now.Add(feedbackSettle/2))
+		if f.urgent(now.Add(feedbackHurry)) {
+			t.Fatalf("in a hurry at packet %d, which came", n)
+		}
+		if n%10 == 8 {
+			f.take(now.Add(feedbackSettle))
+		}
+	}
+	now = now.Add(10 * time.Millisecond)
+	if f.add(402, 1000, now); !f.urgent(now) {
+		t.Error("a loss is not told at once")
+	}
+}
