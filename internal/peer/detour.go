@@ -151,22 +151,27 @@ func (g *gate) closeSpares(which func(*gateConn) bool) {
 	maps.DeleteFunc(g.proven, func(p packetPath, _ time.Time) bool { return slices.Contains(gone, p.conn) })
 	g.mu.Unlock()
 	for _, c := range gone {
+		c.closed.Store(true)
 		_ = c.UDPConn.Close()
 		<-c.done
 	}
 }
 
-// pump reads a spare.
+const pumpPause = 5 * time.Millisecond // after an error, so that one that stays is no load
+
+// pump reads a spare until it is closed.
 func (c *gateConn) pump() {
 	defer close(c.done)
 	b := make([]byte, 2048)
-	for failed := 0; failed < 10; { // some systems tell of a packet that did not arrive by an error
+	for {
 		n, from, err := c.UDPConn.ReadFrom(b)
-		if err != nil {
-			failed++
+		if c.closed.Load() || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // some systems tell so of a packet that did not arrive, or that is too long
+			time.Sleep(pumpPause)
 			continue
 		}
-		failed = 0
 		if p, ok := pathOf(c, from); ok {
 			c.gate.gotSpare(p, b[:n])
 		}

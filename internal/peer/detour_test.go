@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -145,5 +146,48 @@ func TestSpareTakesMediaOfProvenWays(t *testing.T) {
 	}
 	if len(g.proven) > maxProven || arrives(p) {
 		t.Errorf("%d proven ways are kept", len(g.proven))
+	}
+}
+
+// flaky is a socket that tells of errors before it reads.
+type flaky struct {
+	mute
+	errs    int
+	packets chan []byte
+}
+
+func (f *flaky) ReadFrom(b []byte) (int, net.Addr, error) {
+	if f.errs > 0 {
+		f.errs--
+		return 0, nil, errors.New("a message was larger than the buffer")
+	}
+	p, ok := <-f.packets
+	if !ok {
+		return 0, nil, errors.New("closed")
+	}
+	return copy(b, p), &net.UDPAddr{IP: net.IPv4(203, 0, 113, 1), Port: 9}, nil
+}
+
+func (f *flaky) Close() error {
+	close(f.packets)
+	return nil
+}
+
+// Errors do not make a spare deaf; it is read until it is closed.
+func TestSpareOutlivesErrors(t *testing.T) {
+	socket := &flaky{errs: 20, packets: make(chan []byte, 1)}
+	socket.placed = placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}
+	g := &gate{}
+	c := &gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}
+	g.spares = []*gateConn{c}
+	carrier := &gateConn{UDPConn: &mute{placed: socket.placed}, gate: g}
+	p := wayFrom(c, "203.0.113.1:9")
+	g.bend(carrier, p.to, p)
+	go c.pump()
+	socket.packets <- []byte{0x80, 96, 0, 0}
+	eventually(t, "a packet", func() bool { return len(g.detour.Load().inbox) == 1 })
+	g.closeSpares(func(*gateConn) bool { return true })
+	if len(g.all()) > 0 {
+		t.Error("it is still there")
 	}
 }

@@ -57,6 +57,7 @@ type gateConn struct {
 	transport.UDPConn
 	gate   *gate
 	ending atomic.Bool   // pion has set a deadline of its own
+	closed atomic.Bool   // of a spare
 	done   chan struct{} // of a spare: nobody reads it any more
 }
 
