@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -128,6 +129,7 @@ func (s *Session) tend(now time.Time) {
 	s.tendSpares()
 	r := &s.roam
 	sockets := s.hold.gate.all()
+	maps.DeleteFunc(r.outside, func(_ [transactionIDSize]byte, c *gateConn) bool { return !slices.Contains(sockets, c) })
 	r.standby.keep(func(w *way) bool { return slices.Contains(sockets, w.conn) && slices.Contains(r.present, w.at()) })
 	path, _ := s.present()
 	for _, c := range sockets {
@@ -240,6 +242,9 @@ func (s *Session) seekBeside(lost bool, now time.Time) {
 
 // keepWays checks those that are due.
 func (s *Session) keepWays(now time.Time) {
+	if s.talk.over {
+		return
+	}
 	for w := s.roam.standby.due(now, false); w != nil; w = s.roam.standby.due(now, false) {
 		s.checkWay(w, now)
 	}
@@ -330,7 +335,7 @@ func (s *Session) notFollowed(t *telling, now time.Time) {
 	switch {
 	case t.lost:
 		s.pathLost()
-	case !t.returning && t.back.conn != nil:
+	case !t.returning && slices.Contains(s.hold.gate.all(), t.back.conn): // a spare may be closed by now
 		s.moveTo(t.back, false, now) // and is told so, for it may have followed late
 		if s.roam.telling != nil {
 			s.roam.telling.returning = true
