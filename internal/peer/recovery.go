@@ -45,7 +45,7 @@ func (a *assembler) notify(now time.Time, rtt time.Duration) (lossNotification, 
 	if !a.started || !a.flexible || a.given == 0 {
 		return lossNotification{}, false
 	}
-	lost := a.needKey || len(a.holes) > 0 && now.Sub(a.holes[0].since) > a.patience(a.redundant)+a.round(rtt)+20*time.Millisecond
+	lost := a.needKey || len(a.holes) > 0 && now.Sub(a.holes[0].since) > a.patience(a.redundant)+a.round(rtt)+a.spread(rtt)
 	switch since := now.Sub(a.told); {
 	case lost && since < max(a.round(rtt)+20*time.Millisecond, tellEvery):
 		return lossNotification{}, false
@@ -54,6 +54,11 @@ func (a *assembler) notify(now time.Time, rtt time.Duration) (lossNotification, 
 	}
 	a.told, a.toldOf = now, a.given
 	return lossNotification{lastDecoded: uint16(a.given), lastReceived: uint16(a.newest), decodable: !lost}, true
+}
+
+// spread is how much later than most a repair may come.
+func (a *assembler) spread(rtt time.Duration) time.Duration {
+	return max(20*time.Millisecond, min(2*a.tripVar, a.round(rtt)/2))
 }
 
 // waiting says whether anything may become due as time goes by.

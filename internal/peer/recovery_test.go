@@ -131,3 +131,20 @@ func TestNotifications(t *testing.T) {
 		t.Error("no key frame asked for though no recovery frame came")
 	}
 }
+
+// Where repairs take now longer, now shorter, a late one is waited for.
+func TestNotificationsWaitForRepairsThatVary(t *testing.T) {
+	b, f := newBench(t), newFeed(codecVP9, 100)
+	b.put(f.flexible(1, 1)...)
+	b.a.notify(b.now, b.rtt)
+	b.a.trip, b.a.tripVar = 200*time.Millisecond, 40*time.Millisecond
+	b.put(f.flexible(2, 2, 1)[1:]...)
+	b.pass(260 * time.Millisecond)
+	if n, ok := b.a.notify(b.now, 200*time.Millisecond); ok && !n.decodable {
+		t.Error("told within what repairs vary by")
+	}
+	b.pass(40 * time.Millisecond)
+	if n, ok := b.a.notify(b.now, 200*time.Millisecond); !ok || n.decodable {
+		t.Error("not told after that")
+	}
+}
