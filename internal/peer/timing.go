@@ -34,9 +34,10 @@ const (
 	delayDown     = 3 * time.Millisecond // a picture: 10 % faster is not seen
 	together      = 3 * time.Millisecond // pictures that come within this were held up by the same thing
 
-	stillFrom = 105 * time.Millisecond // so much later than its time a picture may be shown: who waits longer sees it stop
-	stillMost = 60 * time.Millisecond  // of delay for all pictures, for the sake of few
-	stillFade = 25 * time.Microsecond  // a picture
+	stillFrom   = 105 * time.Millisecond           // so much later than its time a picture may be shown: who waits longer sees it stop
+	stillMost   = 60 * time.Millisecond            // of delay for all pictures, for the sake of few
+	stillUseful = 150*time.Millisecond + stillMost // who comes later stops the picture even so
+	stillFade   = 25 * time.Microsecond            // a picture
 )
 
 // show gives when to show a picture that was complete at now; mended says that it had to be asked for again.
@@ -57,7 +58,7 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 		}
 	}
 	t.still = max(t.still-stillFade, 0)
-	if want := min(late-stillFrom, stillMost); mended && want > t.still {
+	if want := min(late-stillFrom, stillMost); mended && want > t.still && late <= stillUseful {
 		t.still += (want - t.still) / 2 // a single one is chance
 	}
 	t.lastRTP, t.lastSeen, t.lastLate = rtpTime, now, late

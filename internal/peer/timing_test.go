@@ -174,3 +174,19 @@ func TestTimingSparesFreezes(t *testing.T) {
 		t.Errorf("%v left after a calm time", d)
 	}
 }
+
+// What comes so late that the picture stops in any case makes nobody wait.
+func TestTimingDoesNotWaitForTheHopeless(t *testing.T) {
+	var tm timing
+	late := func(i int) (time.Duration, bool) {
+		if i%90 == 89 {
+			return 400 * time.Millisecond, true
+		}
+		return 0, false
+	}
+	course(&tm, time.Unix(100, 0), 900, late, func(i int, at, captured time.Time) {
+		if d := at.Sub(captured) - transit; i%90 != 89 && d > 5*time.Millisecond {
+			t.Fatalf("picture %d delayed by %v", i, d)
+		}
+	})
+}
