@@ -333,9 +333,10 @@ func (s *Session) notFollowed(t *telling, now time.Time) {
 		w.refused = now
 	}
 	switch {
-	case t.lost:
+	case t.returning:
+	case t.lost || !slices.Contains(s.hold.gate.all(), t.back.conn): // a spare may be closed by now
 		s.pathLost()
-	case !t.returning && slices.Contains(s.hold.gate.all(), t.back.conn): // a spare may be closed by now
+	default:
 		s.moveTo(t.back, false, now) // and is told so, for it may have followed late
 		if s.roam.telling != nil {
 			s.roam.telling.returning = true
