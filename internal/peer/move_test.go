@@ -97,21 +97,7 @@ func newJourney(t *testing.T, mover string) *journey {
 		}
 		return true
 	})
-	var nets []transport.Net
-	for _, ips := range [][]string{{wifi, cable}, {elsewhere}, {stunAt}} {
-		n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: ips})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := router.AddNet(n); err != nil {
-			t.Fatal(err)
-		}
-		nets = append(nets, n)
-	}
-	if err := router.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = router.Stop() })
+	nets := startRouter(t, router, []string{wifi, cable}, []string{elsewhere}, []string{stunAt})
 	reflect(t, nets[2])
 	nets = nets[:2]
 	j.mobile = &mobile{Net: nets[0]}

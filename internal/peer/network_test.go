@@ -58,9 +58,15 @@ func newLine(t *testing.T, delay, jitter time.Duration, loss float64) (*line, []
 		t.Fatal(err)
 	}
 	router.AddChunkFilter(l.pass)
-	var nets []transport.Net
-	for _, ip := range []string{"10.1.2.3", "10.1.2.4"} {
-		n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
+	nets := startRouter(t, router, []string{"10.1.2.3"}, []string{"10.1.2.4"})
+	return l, nets
+}
+
+// startRouter joins machines with these addresses, one network each.
+func startRouter(t *testing.T, router *vnet.Router, machines ...[]string) (nets []transport.Net) {
+	t.Helper()
+	for _, ips := range machines {
+		n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: ips})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +79,7 @@ func newLine(t *testing.T, delay, jitter time.Duration, loss float64) (*line, []
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = router.Stop() })
-	return l, nets
+	return nets
 }
 
 func TestLossAndReordering(t *testing.T) {

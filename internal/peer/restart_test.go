@@ -196,21 +196,7 @@ func TestNetworkChange(t *testing.T) {
 				old := func(a net.Addr) bool { return strings.HasPrefix(a.String(), "10.1.2.3:") }
 				return !gone.Load() || !old(c.SourceAddr()) && !old(c.DestinationAddr())
 			})
-			var nets []transport.Net
-			for _, ip := range []string{"10.1.2.3", "10.1.7.3", "10.1.2.4"} {
-				n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := router.AddNet(n); err != nil {
-					t.Fatal(err)
-				}
-				nets = append(nets, n)
-			}
-			if err := router.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = router.Stop() })
+			nets := startRouter(t, router, []string{"10.1.2.3"}, []string{"10.1.7.3"}, []string{"10.1.2.4"})
 			r := &roaming{Net: nets[0], nets: [2]transport.Net{nets[0], nets[1]}}
 			pair := []transport.Net{r, nets[2]}
 			if mover == "answerer" {
