@@ -20,6 +20,7 @@ const (
 	fallMost    = 8                     // packets that the rate is taken from:
 	fallBytes   = 2400                  // less, as sound alone, does not try the line,
 	fallSpan    = 40 * time.Millisecond // and less time tells no rate
+	fallLeast   = 250_000               // bits a second; narrower than that the queue meter finds the line
 	fallGrowth  = 80 * time.Millisecond
 	fallBack    = 3 * time.Millisecond // of less wait end a run, and of more make none
 )
@@ -39,7 +40,8 @@ func (f *fallMeter) add(s transitSample) {
 }
 
 // bps is the rate that the line has fallen to, 0 while nothing says so; empty is the transit without a queue. One step of
-// growth is a path that got longer, not one that fills.
+// growth is a path that got longer, not one that fills. A machine that has no time for a moment looks like a line that
+// carries next to nothing: that alone must not stop the pictures.
 func (f *fallMeter) bps(empty time.Duration) float64 {
 	growth := f.last.transit - f.first.transit
 	if f.packets < fallPackets || growth < fallGrowth || f.steepest > growth/2 || f.last.transit-empty < fallGrowth {
@@ -50,7 +52,7 @@ func (f *fallMeter) bps(empty time.Duration) float64 {
 		bytes += f.latest[fallMost-n+1].size
 		span := f.last.received - f.latest[fallMost-n].received
 		if n >= fallPackets && bytes >= fallBytes && span >= fallSpan {
-			return float64(bytes*8) / span.Seconds()
+			return max(float64(bytes*8)/span.Seconds(), fallLeast)
 		}
 	}
 	return 0

@@ -89,3 +89,24 @@ func TestFallIsNotSeenInSoundAlone(t *testing.T) {
 		}
 	}
 }
+
+// A machine that has no time looks like a line that carries nothing. Half of what it is then told to carry, the least that a
+// cut leaves, must be enough for pictures: they would else stop for seconds.
+func TestFallAloneStopsNoPictures(t *testing.T) {
+	seen := 0
+	fallLine(func(at time.Duration) float64 {
+		if at < 5*time.Second {
+			return 2e6
+		}
+		return 60e3
+	}, 0, func(f *fallMeter, _ time.Duration) {
+		if bps := f.bps(4800 * time.Microsecond); bps > 0 {
+			if seen++; bps/2 < pauseBelowBps {
+				t.Fatalf("fallen to %.0f", bps)
+			}
+		}
+	})
+	if seen == 0 {
+		t.Error("not seen")
+	}
+}
