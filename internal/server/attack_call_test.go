@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -187,6 +188,33 @@ func TestAttackCallSpam(t *testing.T) {
 	mallory.must(signal.CallCancel, "", invite(mallory, x.user), nil)
 	carol := s.guest("carol").phone("c")
 	invite(carol, b.user, bob)
+}
+
+// TestAttackCallsToEverybody goes through the whole roster: after thirty people in vain it is over, and those who were not
+// called find nothing in their list.
+func TestAttackCallsToEverybody(t *testing.T) {
+	s := open(t, realInviteLimit)
+	m := s.guest("mallory")
+	mallory := m.phone("m")
+	reached, refused := 0, 0
+	for i := range 45 {
+		v := s.guest(fmt.Sprintf("victim%d", i))
+		e := mallory.ask(signal.CallInvite, v.user.ID, signal.NewID(), signal.Invite{})
+		var theirs signal.Calls
+		v.get("/api/calls", &theirs)
+		switch {
+		case e.Code == signal.CodeOK && len(theirs.Calls) == 1:
+			reached++
+		case e.Code == signal.CodeError && decode[signal.Problem](t, e).Error == signal.ErrTooMany && len(theirs.Calls) == 0:
+			refused++
+		default:
+			t.Fatalf("call %d: %+v, and in their list is %+v", i, e, theirs)
+		}
+	}
+	if reached < 30 || reached > 40 || refused == 0 { // one more each six seconds that this takes
+		t.Errorf("%d people were called, and %d were not", reached, refused)
+	}
+	s.guest("carol").phone("c").must(signal.CallInvite, m.user.ID, signal.NewID(), signal.Invite{})
 }
 
 // TestAttackDoubleAnswer lets both devices of a person answer at the same instant. Every order in which messages can

@@ -30,8 +30,12 @@ import (
 // attack is and what has to happen.
 
 // What config takes away from the limits of a server, and what it leaves.
-func realLimits(c *server.Config)      { c.Limits.Accounts = accounts.Limits{} }
-func realInviteLimit(c *server.Config) { c.Limits.Invites = limit.Rate{} }
+func realLimits(c *server.Config) { c.Limits.Accounts = accounts.Limits{} }
+
+func realInviteLimit(c *server.Config) {
+	c.Limits.Invites, c.Limits.Calls = limit.Rate{}, limit.Rate{}
+}
+
 func noMessageLimit(c *server.Config) {
 	c.Limits.Messages = limit.Rate{Burst: 1 << 20, Every: time.Microsecond}
 }

@@ -75,6 +75,7 @@ func config(dir string) server.Config {
 		Passwords: accounts.Work{MemoryKiB: 64, Passes: 1},
 		Limits: server.Limits{
 			Invites:  free,
+			Calls:    free,
 			Accounts: accounts.Limits{LoginPerAccountAndNet: free, LoginPerAccount: free, LoginPerNet: free, RegisterPerNet: free},
 		},
 	}

@@ -45,6 +45,7 @@ type Limits struct {
 	Linger         time.Duration // as online, after a cut
 
 	Invites      limit.Rate // calls of one person to one other that are not accepted
+	Calls        limit.Rate // calls of one person to whomever that are not accepted
 	Chat         limit.Rate // lines of one person
 	EchoCalls    int        // at the same time
 	JournalQueue int        // chat lines that wait for the disk
@@ -118,6 +119,7 @@ func (l *Limits) List() []Limit {
 		wait("linger", &l.Linger, hub.DefaultLinger, 100*time.Millisecond, time.Minute, "for which a device that is cut off is still shown as online"),
 
 		rate("call-attempts", &l.Invites, hub.DefaultInvites, "calls of one person to one other that are not accepted"),
+		rate("calls-per-person", &l.Calls, hub.DefaultCalls, "calls of one person to all others together that are not accepted"),
 		rate("chat-lines", &l.Chat, hub.DefaultChat, "chat lines of one person"),
 		count("echo-calls", &l.EchoCalls, echo.DefaultMaxCalls, 1, 1000, "calls to Echo at the same time"),
 		count("journal-queue", &l.JournalQueue, store.DefaultQueue, 16, 1<<20,

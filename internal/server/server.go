@@ -287,7 +287,7 @@ func (s *Server) startHub(ctx context.Context) error {
 	h := &hub.Hub{
 		Config: hub.Config{
 			Server: "visavis-server/" + s.Version, Run: signal.NewID(), RingTimeout: s.RingTimeout, PeerGoneAfter: s.PeerGoneAfter,
-			Invites: s.Limits.Invites, Chat: s.Limits.Chat,
+			Invites: s.Limits.Invites, Calls: s.Limits.Calls, Chat: s.Limits.Chat,
 			Linger: s.Limits.Linger, NewsEvery: newsEvery, RelayLife: s.Limits.RelayLife,
 		},
 		Alive: alive, Journal: records{s.journal}, Meter: s.meters, Logger: s.Logger.With("part", "hub"),

@@ -33,14 +33,15 @@ type core struct {
 // person is a user and what goes on with them.
 type person struct {
 	user      signal.User
-	devices   map[string]*device // connected, cut off, or away and awaited by their call
-	here      int                // devices that count as here
-	left      time.Time          // when the last one went
-	known     bool               // others have been told of this person
-	told      seen               // how others were told that the person is
-	mentioned bool               // they are about to be told again
-	call      *call              // a person has one; always nil for a contact that takes many
-	invites   map[string]*limit.Bucket
+	devices   map[string]*device       // connected, cut off, or away and awaited by their call
+	here      int                      // devices that count as here
+	left      time.Time                // when the last one went
+	known     bool                     // others have been told of this person
+	told      seen                     // how others were told that the person is
+	mentioned bool                     // they are about to be told again
+	call      *call                    // a person has one; always nil for a contact that takes many
+	invites   map[string]*limit.Bucket // calls to each other; at most as many as tried lets pass while they fill
+	tried     limit.Bucket             // calls to whomever
 	chat      limit.Bucket
 
 	blocked    map[*person]struct{} // whom this person does not want to hear of
@@ -80,6 +81,7 @@ func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*c
 	cfg.PeerGoneAfter = cmp.Or(cfg.PeerGoneAfter, 20*time.Second)
 	cfg.CallerGoneAfter = cmp.Or(cfg.CallerGoneAfter, cfg.PeerGoneAfter/4)
 	cfg.Invites = cmp.Or(cfg.Invites, DefaultInvites)
+	cfg.Calls = cmp.Or(cfg.Calls, DefaultCalls)
 	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
 	cfg.Linger = cmp.Or(cfg.Linger, DefaultLinger)
 	cfg.RelayLife = cmp.Or(cfg.RelayLife, DefaultRelayLife)

@@ -83,6 +83,7 @@ type Config struct {
 	PeerGoneAfter   time.Duration // 20 s: for how long a device of an accepted call may be away
 	CallerGoneAfter time.Duration // a quarter of that: how long it rings for a caller who is away, or a callee who has left
 	Invites         limit.Rate    // of one person to one other; calls that were accepted do not count. DefaultInvites
+	Calls           limit.Rate    // of one person to whomever, likewise. DefaultCalls
 	Chat            limit.Rate    // lines of one person. DefaultChat
 	Linger          time.Duration // for how long who is cut off, but may resume, is still shown as online. DefaultLinger
 	// NewsEvery is how often people are told who has come or gone: changes in between go together, and who is back as they
@@ -96,6 +97,7 @@ type Config struct {
 // Defaults of Config.
 var (
 	DefaultInvites = limit.Rate{Burst: 10, Every: 6 * time.Second}
+	DefaultCalls   = limit.Rate{Burst: 30, Every: 6 * time.Second}
 	DefaultChat    = limit.Rate{Burst: 100, Every: 200 * time.Millisecond}
 )
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -415,6 +416,36 @@ func TestInvitesAreLimited(t *testing.T) {
 		w.pair(a, b, id(100+i))
 		b.must(signal.CallHangup, "", id(100+i), signal.Hangup{})
 	}
+}
+
+// Who calls one after the other in vain is stopped whoever they are; calls that are taken, and those that were refused for
+// another reason, do not count.
+func TestCallsOfOnePersonAreLimited(t *testing.T) {
+	names := []string{"mallory", "bob"}
+	for i := range 50 {
+		names = append(names, fmt.Sprintf("p%d", i))
+	}
+	w := newWorld(t, names...)
+	w.c.Invites.Every = time.Hour
+	m, b := w.connect("mallory", "m"), w.connect("bob", "b")
+	for i := range 40 {
+		w.pair(m, b, id(i))
+		b.must(signal.CallHangup, "", id(i), signal.Hangup{})
+	}
+	for i := range 20 { // bob's own limit is soon met, and takes nothing from the others
+		m.ask(signal.CallInvite, "bob", id(100+i), signal.Invite{})
+		m.ask(signal.CallCancel, "", id(100+i), nil)
+	}
+	for i := range DefaultCalls.Burst - DefaultInvites.Burst {
+		m.must(signal.CallInvite, fmt.Sprintf("p%d", i), id(200+i), signal.Invite{}) // offline: it ends at once
+	}
+	for i := range 2 * DefaultInvites.Burst {
+		m.refused(signal.ErrTooMany, signal.CallInvite, "p40", id(300+i), signal.Invite{})
+	}
+	b.must(signal.CallInvite, "p40", id(350), signal.Invite{}) // others may
+	w.pass(DefaultCalls.Every)
+	m.must(signal.CallInvite, "p40", id(351), signal.Invite{}) // what all together have used up was not p40's
+	m.refused(signal.ErrTooMany, signal.CallInvite, "p41", id(352), signal.Invite{})
 }
 
 // What is passed on must fit into a message with the numbers that it still gets: a device that is sent a longer one gives

@@ -9,6 +9,8 @@ import (
 
 var errBlocked = problem(signal.ErrBlocked, "You have blocked this person. Unblock them first.")
 
+var errTooManyCalls = problem(signal.ErrTooMany, "You have made too many calls in a short time. Please wait a little.")
+
 var errNotInCall = problem(signal.ErrNotInCall, "This call is over, or not yours.")
 
 // invite begins a call. Busy and offline are no errors: the call exists, ends at once, and is kept.
@@ -46,8 +48,8 @@ func (c *core) invite(d *device, e signal.Envelope) error {
 			return problem(signal.ErrAlreadyInCall, "You are in a call already.")
 		}
 	}
-	if !caller.mayInvite(callee, c) {
-		return problem(signal.ErrTooMany, fmt.Sprintf("You have called %s too often. Please wait a little.", callee.user.Name))
+	if err := caller.mayInvite(callee, c); err != nil {
+		return err
 	}
 	c.begin(d, callee, e, in)
 	return nil
@@ -82,7 +84,9 @@ func (c *core) dropSilent(p *person) bool {
 	return false
 }
 
-func (p *person) mayInvite(callee *person, c *core) bool {
+// mayInvite counts a call: calling one person again and again, and calling one after the other. What one of the two
+// refuses does not count for the other.
+func (p *person) mayInvite(callee *person, c *core) error {
 	if p.invites == nil {
 		p.invites = make(map[string]*limit.Bucket)
 	}
@@ -96,8 +100,14 @@ func (p *person) mayInvite(callee *person, c *core) bool {
 		b = &limit.Bucket{}
 		p.invites[callee.user.ID] = b
 	}
-	ok, _ := b.Take(c.Invites, c.now)
-	return ok
+	if ok, _ := b.Take(c.Invites, c.now); !ok {
+		return problem(signal.ErrTooMany, fmt.Sprintf("You have called %s too often. Please wait a little.", callee.user.Name))
+	}
+	if ok, _ := p.tried.Take(c.Calls, c.now); !ok {
+		b.Refund(c.Invites)
+		return errTooManyCalls
+	}
+	return nil
 }
 
 func (c *core) begin(d *device, callee *person, e signal.Envelope, in signal.Invite) {
@@ -218,6 +228,7 @@ func (c *core) join(k *call, d *device, a signal.Accept) {
 	}
 	if b := k.caller.invites[k.Callee]; b != nil {
 		b.Refund(c.Invites) // only calls that were not wanted count
+		k.caller.tried.Refund(c.Calls)
 	}
 	c.save(k)
 	c.schedule(k)
