@@ -178,6 +178,18 @@ echo "answers to visits:$answers"
 [[ $answers =~ ^\ [0-9]+\ 200\ $ || $answers =~ ^\ [12]\ 000\ [0-9]+\ 200\ $ ]] || fail "visits were refused:$answers"
 [[ $(state NRestarts) == 2 ]] || fail "systemd counts $(state NRestarts) crashes"
 
+echo "settings that the server refuses, under visits, and mended: longer and oftener than systemd lets sockets try by themselves"
+inside sh -c 'cp /etc/visavis/visavis.conf /tmp/good.conf; echo "lisen = :1" >>/etc/visavis/visavis.conf'
+inside systemctl restart visavis.service 2>/dev/null && fail "it starts with settings that are wrong"
+for _ in $(seq 24); do
+	inside curl -sk --max-time 0.5 -o /dev/null https://127.0.0.1:8443/api/info || true
+	inside bash -c 'echo hello >/dev/udp/127.0.0.1/3478' || true
+done
+[[ $(state NRestarts) -ge 3 ]] || fail "it was tried only $(state NRestarts) times"
+inside systemctl is-active --quiet visavis.socket visavis-relay.socket || fail "a socket is dead: $(inside systemctl show -p Result visavis.socket visavis-relay.socket | tr '\n' ' ')"
+inside cp /tmp/good.conf /etc/visavis/visavis.conf
+[[ $(visit) == 200 ]] || fail "the mended server does not answer"
+
 echo "stopped, and started by a visit again; then stopped for good"
 inside systemctl stop visavis.service 2>/dev/null
 [[ $(visit) == 200 ]] || fail "a visit after the stop"
