@@ -210,7 +210,7 @@ func (t *tab) blockAndUnblock(api *signal.API, bobs signal.SignedIn) {
 	t.click("decline")
 	bob.ended(signal.EndDeclined)
 	bob.exit(4)
-	t.click("dismiss")
+	t.state("idle")
 }
 
 // undisturbed switches calls off: Bob hears why, and Alice finds the missed call.

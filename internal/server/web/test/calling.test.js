@@ -77,6 +77,25 @@ test('both dial: the other’s invite is not refused, and its call is taken', as
     calling.hangup();
 });
 
+test('what was settled while it rang leaves no page to close', async () => {
+    const {calling, sent, heard, push} = make();
+    push(10100, 'c1', {video: false, from: bob});
+    calling.decline();
+    assert.deepEqual([calling.state.phase, heard.at(-1)], ['idle', ['quiet']]);
+    assert.deepEqual(said(sent, 'Call/Reject'), [['Call/Reject', 'c1', {reason: 'declined'}]]);
+    push(10103, 'c1', {reason: 'declined'});
+    assert.deepEqual([calling.state.phase, heard.at(-1)], ['idle', ['recorded']]);
+    for (const [reason, phase] of [['answered_elsewhere', 'idle'], ['declined_elsewhere', 'idle'], ['cancelled', 'ended'], ['no_answer', 'ended']]) {
+        push(10100, reason, {video: false, from: bob});
+        push(10103, reason, {reason});
+        assert.equal(calling.state.phase, phase, `${reason}: who was missed is said`);
+        calling.dismiss();
+    }
+    calling.dial('bob', false);
+    push(10103, calling.state.id, {reason: 'declined'});
+    assert.equal(calling.state.phase, 'ended', 'who was declined is told');
+});
+
 test('a second caller hears busy', () => {
     const {calling, sent, push} = make();
     calling.dial('bob', false);

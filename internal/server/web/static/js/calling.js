@@ -35,6 +35,9 @@ import {Says, refusal} from './says.js';
 /** How often the server is asked for while media is gone too. */
 const hurryEveryMs = 2000;
 
+/** Ends of a call that only rang here which need no page: this person knows them, and has settled it. */
+const settled = new Set(['declined', 'answered_elsewhere', 'declined_elsewhere']);
+
 const nobody = Object.freeze({id: '', name: 'Somebody', kind: 'person', online: true});
 
 export class Calling {
@@ -288,6 +291,8 @@ export class Calling {
             this.#enter(was, now, peer);
         for (const effect of effects)
             this.#do(effect);
+        if (was.phase === 'incoming' && settled.has(now.reason))
+            this.dismiss();
         this.#world.changed();
     }
 
