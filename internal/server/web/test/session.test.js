@@ -24,14 +24,17 @@ class FakeSocket {
 
 const ann = {id: 'ann', name: 'Ann', kind: 'person', online: true};
 const bob = {id: 'bob', name: 'Bob', kind: 'person', online: true};
+let recorded = [];
 Object.assign(globalThis, {
     matchMedia: () => ({matches: true, addEventListener() {}}),
     location: {hash: '', protocol: 'https:', host: 'example.org'},
     addEventListener() {},
     WebSocket: FakeSocket,
     AudioContext: class {},
-    fetch: async path => new Response(JSON.stringify(path.endsWith('/me') ? {user: ann} : {calls: []}), {headers: {'Content-Type': 'application/json'}}),
+    fetch: async path => new Response(JSON.stringify(path.endsWith('/me') ? {user: ann} : {calls: recorded}), {headers: {'Content-Type': 'application/json'}}),
 });
+const stored = new Map();
+Object.assign(globalThis, {localStorage: {getItem: key => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value)}});
 navigator.userAgent = 'Firefox on Linux';
 const {Session} = await import('../static/js/session.js');
 
@@ -74,4 +77,38 @@ test('newer servers for the relay reach the connection of a call', async () => {
     assert.deepEqual(pc.config.iceServers, anew);
     session.calling.hangup();
     await session.signOut();
+});
+
+const missedAt = second => ({
+    id: `c${second}`, direction: 'incoming', peer: bob, video: false, started: new Date(Date.UTC(2026, 2, 4, 5, 6, second)).toISOString(),
+    ended: new Date(Date.UTC(2026, 2, 4, 5, 7)).toISOString(), seconds: 0, reason: 'no_answer', missed: true,
+});
+
+test('calls that were missed before a browser knew the person are no news', async () => {
+    stored.clear();
+    recorded = [missedAt(1)];
+    const {session} = await signedIn();
+    await settle();
+    assert.deepEqual([session.calls.list.length, session.missed()], [1, 0]);
+    recorded = [missedAt(2), ...recorded];
+    await session.loadCalls(false);
+    assert.equal(session.missed(), 1, 'this one came since');
+    await session.signOut();
+    const again = await signedIn();
+    await settle();
+    assert.equal(again.session.missed(), 1, 'and nobody has looked');
+    await again.session.signOut();
+});
+
+test('the first call that a new person misses is news', async () => {
+    stored.clear();
+    recorded = [];
+    const {session} = await signedIn();
+    await settle();
+    await session.signOut();
+    recorded = [missedAt(1)];
+    const again = await signedIn();
+    await settle();
+    assert.equal(again.session.missed(), 1);
+    await again.session.signOut();
 });

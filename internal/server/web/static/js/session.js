@@ -239,7 +239,7 @@ export class Session {
         calls.loading = false;
         if (calls.stale && calls === this.calls)
             this.loadCalls(false);
-        if (inCalls(this.route.page))
+        if (inCalls(this.route.page) || calls.loaded && !this.#seenCalls()) // to a browser new to the person nothing of before is news
             this.#sawCalls();
         this.changed();
     }
@@ -454,10 +454,9 @@ export class Session {
     }
 
     #sawCalls() {
-        const newest = this.calls.list[0]?.started;
+        const newest = this.calls.list[0]?.started ?? (this.#seenCalls() || new Date(0).toISOString());
         try {
-            if (newest)
-                localStorage.setItem(`visavis.calls.${this.self.id}`, newest);
+            localStorage.setItem(`visavis.calls.${this.self.id}`, newest);
         } catch {
             // No storage: the badge stays.
         }
