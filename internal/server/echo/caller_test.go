@@ -254,8 +254,8 @@ func (c *caller) connected() {
 	}
 }
 
-// hearsItself calls with sound, which comes back.
-func (c *caller) hearsItself() {
+// hearsItself calls with sound, which comes back: so many packets of it.
+func (c *caller) hearsItself(packets int) (sound *webrtc.TrackRemote) {
 	c.t.Helper()
 	c.ring(signal.Invite{})
 	c.add(opus)
@@ -263,7 +263,9 @@ func (c *caller) hearsItself() {
 	c.offer()
 	c.connected()
 	c.stream(c.audio, 960)
-	c.wantEcho(c.track(webrtc.RTPCodecTypeAudio), 960, 50)
+	sound = c.track(webrtc.RTPCodecTypeAudio)
+	c.wantEcho(sound, 960, packets)
+	return sound
 }
 
 // stream sends numbered packets every 5 ms until stopped.

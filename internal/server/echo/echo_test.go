@@ -59,14 +59,7 @@ func (h *hub) gone() {
 
 func TestCameraTurnedOnLater(t *testing.T) {
 	c := newCaller(newHub(t, &Contact{}), webrtc.ICETransportPolicyAll, nil)
-	c.ring(signal.Invite{})
-	c.add(opus)
-	c.serve()
-	c.offer()
-	c.connected()
-	c.stream(c.audio, 960)
-	sound := c.track(webrtc.RTPCodecTypeAudio)
-	c.wantEcho(sound, 960, 20)
+	sound := c.hearsItself(20)
 	c.add(vp8)
 	c.offer()
 	c.stream(c.video, 3000)
@@ -182,7 +175,7 @@ func TestCallerBehindARelay(t *testing.T) {
 	}
 	h.servers = credentials("echo")
 	c := newCaller(h, webrtc.ICETransportPolicyRelay, credentials("caller"))
-	c.hearsItself()
+	c.hearsItself(50)
 	if report := <-c.reports; report.Path != signal.PathRelay {
 		t.Errorf("report %+v", report)
 	}

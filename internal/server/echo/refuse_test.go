@@ -48,7 +48,7 @@ func TestCallWithADataChannel(t *testing.T) {
 	c := newCaller(newHub(t, &Contact{}), webrtc.ICETransportPolicyAll, nil)
 	data, err := c.pc.CreateDataChannel("visavis", nil)
 	must(t, err)
-	c.hearsItself()
+	c.hearsItself(50)
 	if s := data.ReadyState(); s != webrtc.DataChannelStateConnecting {
 		t.Errorf("the data channel is %s", s)
 	}
