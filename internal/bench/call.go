@@ -114,15 +114,7 @@ func startCaller(stage *testkit.Stage, srv *testkit.Server, window bool, args []
 
 // watch gives what the process took in a second, over length, and its largest resident size up to the end of it.
 func watch(ctx context.Context, pid int, length time.Duration) (testkit.Used, error) {
-	wait := func(d time.Duration) error {
-		select {
-		case <-time.After(d):
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	if err := wait(5 * time.Second); err != nil {
+	if err := testkit.Wait(ctx, 5*time.Second); err != nil {
 		return testkit.Used{}, err
 	}
 	from, err := testkit.Usage(pid)
@@ -130,7 +122,7 @@ func watch(ctx context.Context, pid int, length time.Duration) (testkit.Used, er
 		return testkit.Used{}, err
 	}
 	start := time.Now()
-	if err := wait(length); err != nil {
+	if err := testkit.Wait(ctx, length); err != nil {
 		return testkit.Used{}, err
 	}
 	to, err := testkit.Usage(pid)

@@ -76,7 +76,7 @@ func sockets(ctx context.Context, bin string, secure bool, o crowdOptions) ([]Ro
 	if err != nil {
 		return nil, err
 	}
-	if err := wait(ctx, settleFor); err != nil {
+	if err := testkit.Wait(ctx, settleFor); err != nil {
 		return nil, err
 	}
 	idle, err := testkit.Usage(srv.PID())
@@ -99,15 +99,6 @@ func sockets(ctx context.Context, bin string, secure bool, o crowdOptions) ([]Ro
 		return o.profile(ctx, srv, kind+"-cpu", fmt.Sprintf("profile?seconds=%d", talkFor/time.Second))
 	})
 	return append(rows, Row{Name: kind + ": forwards (each acknowledged) a second of CPU", Value: forwards, Unit: "", AtLeast: 25_000}), err
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // person is somebody with an account.
@@ -332,7 +323,7 @@ func (c *crowd) talk(ctx context.Context, also func() error) (float64, error) {
 			})
 		}
 	}
-	if err := wait(ctx, time.Second); err != nil {
+	if err := testkit.Wait(ctx, time.Second); err != nil {
 		return 0, err
 	}
 	n := c.pushed.Load()
@@ -343,7 +334,7 @@ func (c *crowd) talk(ctx context.Context, also func() error) (float64, error) {
 	begin := use.CPU
 	aside := make(chan error, 1)
 	go func() { aside <- also() }()
-	if err := wait(ctx, talkFor); err != nil {
+	if err := testkit.Wait(ctx, talkFor); err != nil {
 		return 0, err
 	}
 	use, err = testkit.Usage(c.srv.PID())

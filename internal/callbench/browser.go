@@ -75,7 +75,7 @@ func (b *browser) Accept(ctx context.Context) error {
 	if err := b.page.Visible(ctx, "accept"); err != nil {
 		return err
 	}
-	if err := wait(ctx, ringing); err != nil {
+	if err := testkit.Wait(ctx, ringing); err != nil {
 		return err
 	}
 	return b.page.Click(ctx, "accept")

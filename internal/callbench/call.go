@@ -92,7 +92,7 @@ func (b *bench) watch(ctx context.Context, link *lossylink.Link, ends map[string
 	if err := link.Begin(); err != nil {
 		return nil, err
 	}
-	if err := wait(ctx, settle); err != nil {
+	if err := testkit.Wait(ctx, settle); err != nil {
 		return nil, err
 	}
 	o.From = now()
@@ -104,7 +104,7 @@ func (b *bench) watch(ctx context.Context, link *lossylink.Link, ends map[string
 		}
 		before[name] = u
 	}
-	if err := wait(ctx, length-settle); err != nil {
+	if err := testkit.Wait(ctx, length-settle); err != nil {
 		return nil, err
 	}
 	o.To = now()
@@ -156,12 +156,3 @@ func (b *bench) party(stage *testkit.Stage, srv *testkit.Server, link *lossylink
 }
 
 func now() float64 { return float64(time.Now().UnixMicro()) / 1e6 }
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
