@@ -16,9 +16,6 @@ import (
 // Subprotocol is the WebSocket subprotocol of GET /ws.
 const Subprotocol = "visavis.1"
 
-// MaxMessage is the largest WebSocket message either side accepts, in bytes.
-const MaxMessage = 64 << 10
-
 // Method says what an envelope is about.
 type Method string
 

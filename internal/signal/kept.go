@@ -4,21 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"time"
 )
-
-// What one end keeps of what it has said until the other end has it, and for how long after a cut. Beyond any of these a
-// session cannot be resumed, and the client begins anew with all that User/Connect says. Each end may have its own: a
-// server's operator can choose, and only ever learns from the other end's refusal what that one keeps.
-const (
-	MaxKept      = 256
-	MaxKeptBytes = 1 << 20
-	ResumeWithin = 60 * time.Second
-)
-
-// AckEvery is after how many messages without an answer that could carry it an acknowledgement goes by itself: often
-// enough that nothing is ever forgotten for want of one.
-const AckEvery = 32
 
 const (
 	maxNumber  = 1<<53 - 1 // the largest that JavaScript can count to

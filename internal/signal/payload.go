@@ -9,15 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of single fields, in bytes unless said.
-const (
-	MaxSDP       = 48 << 10
-	MaxCandidate = 1024
-	MaxChatRunes = 2000
-	MaxDevice    = 64
-	MaxHistory   = 200 // messages or calls in one reply
-)
-
 // Kind tells people from the server's own contacts.
 type Kind string
 
@@ -223,10 +214,6 @@ type Invited struct {
 	Peer       *User       `json:"peer,omitempty"`       // with Merged
 	Video      bool        `json:"video,omitempty"`      // with Merged: the other means to send a picture
 }
-
-// MaxEarly is how many of the callee's ringing devices are connected early, in the order in which they said that they
-// ring.
-const MaxEarly = 3
 
 const maxEarlyName = 16
 

@@ -29,9 +29,6 @@ type DND struct {
 	Until *time.Time `json:"until,omitempty"` // nil: until it is switched off
 }
 
-// MaxDND is the farthest Until: beyond it a clock is wrong.
-const MaxDND = 400 * 24 * time.Hour
-
 // Check looks at the request; now is the server's clock.
 func (d DND) Check(now time.Time) error {
 	if d.On && d.Until != nil && (!d.Until.After(now) || d.Until.Sub(now) > MaxDND) {
@@ -71,14 +68,6 @@ type Sessions struct {
 type Blocked struct {
 	Users []User `json:"users"`
 }
-
-// What an invite may be.
-const (
-	DefaultInviteUses = 1
-	MaxInviteUses     = 1000
-	DefaultInviteDays = 7
-	MaxInviteDays     = 365
-)
 
 // NewInvite is the body of POST /api/invites; zeros mean the defaults.
 type NewInvite struct {

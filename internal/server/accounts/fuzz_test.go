@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"visavis.example/internal/signal"
 )
 
 // FuzzNames reads names as people type them: one that is accepted is found again however it is typed, and is text.
@@ -19,7 +21,7 @@ func FuzzNames(f *testing.F) {
 			}
 			return
 		}
-		if n := utf8.RuneCountInString(name); n < minName || n > maxName || !utf8.ValidString(name) || strings.ContainsAny(name, "<>&\"\\/ \t\r\n\x00") {
+		if n := utf8.RuneCountInString(name); n < signal.MinName || n > signal.MaxName || !utf8.ValidString(name) || strings.ContainsAny(name, "<>&\"\\/ \t\r\n\x00") {
 			t.Fatalf("%q is accepted as %q", typed, name)
 		}
 		if got := nameKey(typed); got != key {
@@ -41,7 +43,7 @@ func FuzzPasswords(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n := utf8.RuneCountInString(typed); n < minPassword || n > maxPassword {
+		if n := utf8.RuneCountInString(typed); n < signal.MinPassword || n > signal.MaxPassword {
 			t.Fatalf("%d characters are accepted", n)
 		}
 		if got := prepare(typed); got != p || strings.Contains(p, "\x00") {

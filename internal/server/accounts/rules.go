@@ -13,12 +13,6 @@ import (
 	"visavis.example/internal/signal"
 )
 
-// Lengths in characters.
-const (
-	minName, maxName         = 2, 32
-	minPassword, maxPassword = 8, 128
-)
-
 //go:embed common.txt
 var commonFile string
 
@@ -73,8 +67,8 @@ func checkName(typed string) (name, key string, err error) {
 	switch n := utf8.RuneCountInString(name); {
 	case !utf8.ValidString(name):
 		return "", "", badName("A name is text.")
-	case n < minName || n > maxName:
-		return "", "", badName("A name has %d to %d characters.", minName, maxName)
+	case n < signal.MinName || n > signal.MaxName:
+		return "", "", badName("A name has %d to %d characters.", signal.MinName, signal.MaxName)
 	}
 	letters := false
 	for _, r := range name {
@@ -105,7 +99,7 @@ func checkName(typed string) (name, key string, err error) {
 // nameKey is how a name that somebody signs in with is looked up; one that cannot be a name finds nobody.
 func nameKey(typed string) string {
 	key, err := precis.UsernameCaseMapped.String(strings.TrimSpace(typed))
-	if err != nil || len(key) > 4*maxName {
+	if err != nil || len(key) > 4*signal.MaxName {
 		return "\x00"
 	}
 	return key
@@ -136,7 +130,7 @@ func oneScript(s string) bool {
 // prepare gives a password in one spelling whatever keyboard it was typed on (RFC 8265 OpaqueString).
 func prepare(password string) string {
 	p, err := precis.OpaqueString.String(password)
-	if err != nil || len(password) > 4*maxPassword {
+	if err != nil || len(password) > 4*signal.MaxPassword {
 		return "\x00" // cannot be anybody's
 	}
 	return p
@@ -144,11 +138,11 @@ func prepare(password string) string {
 
 func checkPassword(typed, key string) (string, error) {
 	n := utf8.RuneCountInString(typed)
-	if n < minPassword {
-		return "", badPassword("A password has at least %d characters.", minPassword)
+	if n < signal.MinPassword {
+		return "", badPassword("A password has at least %d characters.", signal.MinPassword)
 	}
-	if n > maxPassword {
-		return "", badPassword("A password has at most %d characters.", maxPassword)
+	if n > signal.MaxPassword {
+		return "", badPassword("A password has at most %d characters.", signal.MaxPassword)
 	}
 	p, err := precis.OpaqueString.String(typed)
 	if err != nil {

@@ -70,12 +70,6 @@ type device struct {
 
 func (d *device) here() bool { return d.conn != nil && d.away.IsZero() }
 
-// What is kept for a device that is away during a call: the candidates and descriptions of one negotiation.
-const (
-	maxHeld     = 64
-	maxHeldSize = 256 << 10
-)
-
 func newCore(cfg Config, j Journal, r Relay, log *slog.Logger, post func(func(*core))) *core {
 	cfg.RingTimeout = cmp.Or(cfg.RingTimeout, 45*time.Second)
 	cfg.PeerGoneAfter = cmp.Or(cfg.PeerGoneAfter, 20*time.Second)

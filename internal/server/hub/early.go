@@ -15,10 +15,6 @@ type earlyEnd struct {
 	from, to int    // messages of the caller and to it
 }
 
-// maxEarlyMessages is what either end of an early connection may send while it rings: a description, the candidates of
-// one negotiation, and all of it a second time.
-const maxEarlyMessages = 64
-
 var errEarlyFlood = problem(signal.ErrTooMany, "So much is not needed to connect while it rings.")
 
 // beginEarly gives a ringing device and the caller what they need to connect, if both can and there is room. It returns
@@ -95,7 +91,7 @@ func (c *core) route(d *device, e signal.Envelope, name string) (k *call, to *de
 	if end == nil {
 		return nil, nil, nil, errNotInCall
 	}
-	if end.from > maxEarlyMessages || end.to > maxEarlyMessages {
+	if end.from > signal.MaxEarlyMessages || end.to > signal.MaxEarlyMessages {
 		return nil, nil, nil, errEarlyFlood
 	}
 	return k, to, end, nil

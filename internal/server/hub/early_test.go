@@ -124,7 +124,7 @@ func TestEarlyFloodsEnd(t *testing.T) {
 	a, b := w.connect("alice", "a"), w.connect("bob", "b")
 	a.must(signal.CallInvite, "bob", id(1), signal.Invite{Early: true})
 	name := ringEarly(w, a, b, id(1))
-	for range maxEarlyMessages {
+	for range signal.MaxEarlyMessages {
 		a.must(signal.MessageOffer, "", id(1), signal.SDP{SDP: "v=0", Device: name})
 	}
 	a.refused(signal.ErrTooMany, signal.MessageOffer, "", id(1), signal.SDP{SDP: "v=0", Device: name})

@@ -28,7 +28,7 @@ func (c *core) forward(d, to *device, e signal.Envelope, code signal.Code, data 
 	}
 	if to.conn == nil {
 		size := len(m.Data)
-		if len(to.held) >= maxHeld || to.heldSize+size > maxHeldSize {
+		if len(to.held) >= signal.MaxHeld || to.heldSize+size > signal.MaxHeldBytes {
 			return problem(signal.ErrTooMany, "The other's device is away.")
 		}
 		to.held, to.heldSize = append(to.held, m), to.heldSize+size
@@ -69,10 +69,6 @@ func (c *core) description(d *device, e signal.Envelope) error {
 	return c.forward(d, to, e, code, s)
 }
 
-// maxCandidates is how many a device may send after each of its descriptions: a machine with many networks has some
-// dozens, and the other side has to try each of them with each of its own.
-const maxCandidates = 256
-
 var errCandidates = problem(signal.ErrTooMany, "So many candidates are not needed to connect.")
 
 func (c *core) candidate(d *device, e signal.Envelope) error {
@@ -91,7 +87,7 @@ func (c *core) candidate(d *device, e signal.Envelope) error {
 		}
 		return c.forward(d, to, e, signal.CodeCandidate, i)
 	}
-	if k.candidates[d] >= maxCandidates {
+	if k.candidates[d] >= signal.MaxCandidates {
 		return errCandidates
 	}
 	if k.candidates == nil {
