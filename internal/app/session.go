@@ -288,6 +288,8 @@ func (a *App) gotPush(e signal.Envelope) {
 	switch e.Code {
 	case signal.CodeUserList:
 		decoded(a, e, func(u signal.Users) { a.setPeople(u.Users) })
+	case signal.CodeUserChanges:
+		decoded(a, e, func(u signal.Users) { a.changePeople(u.Users) })
 	case signal.CodeUserOnline, signal.CodeUserOffline:
 		decoded(a, e, func(c signal.UserChange) { a.setPerson(c.User) })
 	case signal.CodeUserRemoved:
@@ -315,6 +317,11 @@ func decoded[T any](a *App, e signal.Envelope, then func(T)) {
 
 func (a *App) setPeople(users []signal.User) {
 	clear(a.people)
+	a.changePeople(users)
+}
+
+// changePeople follows people who came, went or are new; sorting them is done once.
+func (a *App) changePeople(users []signal.User) {
 	for _, u := range users {
 		a.people[u.ID] = u
 	}
@@ -322,8 +329,7 @@ func (a *App) setPeople(users []signal.User) {
 }
 
 func (a *App) setPerson(u signal.User) {
-	a.people[u.ID] = u
-	a.sortPeople()
+	a.changePeople([]signal.User{u})
 }
 
 func (a *App) removePerson(id string) {

@@ -14,6 +14,23 @@ import (
 	"visavis.example/internal/signal"
 )
 
+// Several people who came, went or are new are told of together; oneself may be among them.
+func TestSeveralPeopleChange(t *testing.T) {
+	test(t, func(t *testing.T, r *rig) {
+		here, fresh := bert, signal.User{ID: "u-new", Name: "Zoe", Kind: signal.KindPerson}
+		here.Online = !bert.Online
+		before := len(r.now().People)
+		r.server.push(signal.UserChanges, signal.CodeUserChanges, "", signal.Users{Users: []signal.User{anna, here, fresh}})
+		people := r.now().People
+		has := func(u signal.User) bool {
+			return slices.ContainsFunc(people, func(p Person) bool { return p.User == u })
+		}
+		if len(people) != before+1 || !has(here) || !has(fresh) || has(anna) {
+			t.Errorf("people are %+v", people)
+		}
+	})
+}
+
 func TestSignInAndOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
