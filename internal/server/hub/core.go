@@ -20,9 +20,9 @@ type core struct {
 
 	now      time.Time
 	people   map[string]*person // by user id
-	roster   []*person          // in the order of joining
-	devices  map[Conn]*device   // connected
-	calls    map[string]*call   // ringing and talking
+	roster   roster
+	devices  map[Conn]*device // connected
+	calls    map[string]*call // ringing and talking
 	due      dueHeap
 	renewals []renewal
 	leaving  []leaving // devices that are cut off but still count as here, the first to go first
@@ -94,7 +94,7 @@ func (c *core) addUser(u signal.User) *person {
 	}
 	p := &person{user: u, devices: map[string]*device{}, known: true}
 	c.people[u.ID] = p
-	c.roster = append(c.roster, p)
+	c.roster.add(p)
 	return p
 }
 
@@ -131,7 +131,7 @@ func (c *core) connect(conn Conn, h Hello) {
 func (c *core) greet(d *device, e signal.Envelope, session string) {
 	k := d.person.call
 	mine := k != nil && k.involves(d)
-	users, more := c.everybodyBut(d.person)
+	users, tellRest := c.rosterFor(d)
 	hello := signal.Connected{Self: d.person.self(), Users: users, Server: c.Server, Run: c.Run, Session: session}
 	if mine {
 		hello.CallID, k.left = k.ID, time.Time{}
@@ -140,7 +140,7 @@ func (c *core) greet(d *device, e signal.Envelope, session string) {
 		}
 	}
 	answer(d.conn, Reply(e, hello))
-	c.tellMore(d, more)
+	tellRest()
 	if k == nil {
 		return
 	}
@@ -252,9 +252,9 @@ func (c *core) request(conn Conn, e signal.Envelope) {
 }
 
 func (c *core) listUsers(d *device, e signal.Envelope) {
-	users, more := c.everybodyBut(d.person)
+	users, tellRest := c.rosterFor(d)
 	answer(d.conn, Reply(e, signal.Users{Users: users}))
-	c.tellMore(d, more)
+	tellRest()
 }
 
 // stop ends what cannot outlive this run: calls that ring, and those whose media is in this process.

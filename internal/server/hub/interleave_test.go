@@ -152,7 +152,7 @@ func (g *game) check() {
 			t.Fatalf("%s believes in %s, the hub does not\n%v", p.id, p.media, g.log)
 		}
 	}
-	for _, p := range g.w.c.roster {
+	for _, p := range g.w.c.roster.people {
 		if k := p.call; k != nil && (k.phase == over || g.w.c.calls[k.ID] != k || k.caller != p && k.callee != p) {
 			t.Fatalf("%s is in a call that is none: %+v\n%v", p.user.ID, k.Record, g.log)
 		}
@@ -193,7 +193,7 @@ func TestAttackInterleavings(t *testing.T) {
 		if n := len(g.w.c.calls); n != 0 {
 			t.Fatalf("seed %d: %d calls outlive everybody\n%v", seed, n, g.log)
 		}
-		for _, p := range g.w.c.roster {
+		for _, p := range g.w.c.roster.people {
 			if p.call != nil || p.here != 0 || len(p.devices) != 0 {
 				t.Fatalf("seed %d: %s is left with %+v\n%v", seed, p.user.ID, p, g.log)
 			}

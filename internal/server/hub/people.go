@@ -190,12 +190,7 @@ func (c *core) removeUser(id string) {
 	}
 	p.devices, p.here, p.quietUntil = map[string]*device{}, 0, time.Time{}
 	delete(c.people, id)
-	for i, o := range c.roster {
-		if o == p {
-			c.roster = append(c.roster[:i], c.roster[i+1:]...)
-			break
-		}
-	}
+	c.roster.remove(p)
 	p.user.DND = false
 	note := push(signal.UserRemoved, signal.CodeUserRemoved, "", signal.UserChange{User: p.user})
 	note.FromID = id
@@ -204,7 +199,7 @@ func (c *core) removeUser(id string) {
 		d.conn.Send(offline) // for clients that do not know the other
 		d.conn.Send(note)
 	}
-	for _, o := range c.roster {
+	for _, o := range c.roster.people {
 		delete(o.blocked, p)
 		delete(o.invites, id)
 	}

@@ -133,6 +133,7 @@ func (c *core) tellNews() {
 		p.known, p.told = true, p.seen()
 	}
 	c.news = news{until: c.now.Add(c.NewsEvery)}
+	c.roster.forget()
 	c.tellPeople(changed)
 }
 
@@ -202,48 +203,4 @@ func changes(people []signal.User) (messages []*Message) {
 	}
 	flush()
 	return messages
-}
-
-// maxRoster is how many bytes of users one message carries, well under signal.MaxMessage.
-const maxRoster = 48 << 10
-
-// sizeOf is about what a user takes in JSON: names hold nothing that would have to be escaped.
-func sizeOf(u signal.User) int { return len(u.ID) + len(u.Name) + len(u.Kind) + 64 }
-
-// everybodyBut gives the roster without p: users who fit into one message, those online first, and the others.
-func (c *core) everybodyBut(p *person) (users []signal.User, more []*person) {
-	users = []signal.User{}
-	size := 0
-	for _, online := range []bool{true, false} {
-		for _, o := range c.roster {
-			if o == p || o.onlineFor(p) != online {
-				continue
-			}
-			u := o.viewFor(p)
-			if size += sizeOf(u); size > maxRoster {
-				more = append(more, o)
-				continue
-			}
-			users = append(users, u)
-		}
-	}
-	return users, more
-}
-
-// tellMore tells a device of people for whom there was no room, as of those who come or go.
-func (c *core) tellMore(d *device, more []*person) {
-	if d.numbers {
-		all := make([]signal.User, 0, len(more))
-		for _, p := range more {
-			all = append(all, p.viewFor(d.person))
-		}
-		for _, m := range changes(all) {
-			d.conn.Send(m)
-		}
-		return
-	}
-	for _, p := range more {
-		m, code := presence(p.onlineFor(d.person))
-		d.conn.Send(push(m, code, "", signal.UserChange{User: p.viewFor(d.person)}))
-	}
 }
