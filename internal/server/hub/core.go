@@ -39,6 +39,7 @@ type person struct {
 	known     bool                     // others have been told of this person
 	told      seen                     // how others were told that the person is
 	mentioned bool                     // they are about to be told again
+	ahead     bool                     // who has connected meanwhile was shown what they are still to be told
 	call      *call                    // a person has one; always nil for a contact that takes many
 	invites   map[string]*limit.Bucket // calls to each other; at most as many as tried lets pass while they fill
 	tried     limit.Bucket             // calls to whomever

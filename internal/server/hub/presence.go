@@ -127,10 +127,10 @@ func (c *core) tellNews() {
 		if c.people[p.user.ID] != p {
 			continue // is no more, and everybody knows
 		}
-		if !p.known || p.told != p.seen() {
+		if !p.known || p.ahead || p.told != p.seen() {
 			changed = append(changed, p)
 		}
-		p.known, p.told = true, p.seen()
+		p.known, p.ahead, p.told = true, false, p.seen()
 	}
 	c.news = news{until: c.now.Add(c.NewsEvery)}
 	c.roster.forget()

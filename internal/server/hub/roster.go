@@ -74,6 +74,9 @@ func (c *core) shares(d *device) bool {
 // rosterFor gives the roster without the device's own person: users who fit into one message, those online first, and what
 // to tell of the others.
 func (c *core) rosterFor(d *device) (users []signal.User, tell func()) {
+	for _, p := range c.news.people {
+		p.ahead = p.ahead || p != d.person && p.told != p.seen()
+	}
 	if !c.shares(d) {
 		users, more := c.everybodyBut(d.person)
 		return users, func() { c.tellMore(d, more) }

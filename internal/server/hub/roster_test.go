@@ -132,6 +132,30 @@ func TestALargeRosterMeetsNews(t *testing.T) {
 	}
 }
 
+// Who connects is shown people as they are, of whom all others hear a moment later; if they are by then as they were, who
+// connected must still hear it.
+func TestWhoLeavesBeforeTheNews(t *testing.T) {
+	small := newWorld(t, "alice", "bob", "carol")
+	small.c.NewsEvery = 100 * time.Millisecond
+	for name, w := range map[string]*world{"small": small, "large": crowded(t)} {
+		w.connect("alice", "a") // told at once; what follows waits
+		b := w.connect("bob", "b")
+		for _, d := range []*dev{w.arrive("carol", "c"), w.connect("carol", "old")} {
+			if !d.knows()["bob"].Online {
+				t.Fatalf("%s: %s is not shown who is here", name, d.id)
+			}
+		}
+		w.c.disconnect(b, Left)
+		w.connect("carol", "later")
+		w.pass(100 * time.Millisecond)
+		for d := range w.c.devices {
+			if d, _ := d.(*dev); d != nil && d.knows()["bob"].Online {
+				t.Errorf("%s: for %s, who has left is still here", name, d.id)
+			}
+		}
+	}
+}
+
 // Who is blocked is told on their own, and may not see from the order that the other is here.
 func TestALargeRosterHidesWhoBlocks(t *testing.T) {
 	w := crowded(t)
