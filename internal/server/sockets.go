@@ -13,7 +13,12 @@ import (
 // newsEvery is the hub's: people hear so often who has come or gone.
 const newsEvery = 100 * time.Millisecond
 
-const wheelSlots = 10 // a tenth of the sockets is pinged every tenth of the interval, so that pings come in no bursts
+const (
+	wheelSlots = 10 // a tenth of the sockets is pinged every tenth of the interval
+	// pingsAtOnce of that tenth are pinged together, and the others as long after each other as the turn allows: stacks and
+	// buffers of a thousand writers, and of as many readers of their answers, are more than all else that idle sockets need.
+	pingsAtOnce = 32
+)
 
 var (
 	errTooManySockets = errors.New("too many sockets of one user")
@@ -118,7 +123,8 @@ func (s *sockets) in(slot int, match func(*socket) bool) []*socket {
 
 // pingAll turns the wheel until quit: every socket is pinged once in the interval. At every turn it calls also.
 func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}, also func(now time.Time)) {
-	tick := time.NewTicker(every / wheelSlots)
+	turn := every / wheelSlots
+	tick := time.NewTicker(turn)
 	defer tick.Stop()
 	for slot := 0; ; slot = (slot + 1) % wheelSlots {
 		select {
@@ -127,10 +133,26 @@ func (s *sockets) pingAll(every time.Duration, quit <-chan struct{}, also func(n
 		case <-quit:
 			return
 		}
-		for _, k := range s.in(slot, func(*socket) bool { return true }) {
-			k.ping()
+		if !spread(s.in(slot, func(*socket) bool { return true }), turn, quit, (*socket).ping) {
+			return
 		}
 	}
+}
+
+// spread calls do for all, some at once, over a time that is shorter than turn; false: it was told to quit.
+func spread[T any](all []T, turn time.Duration, quit <-chan struct{}, do func(T)) bool {
+	pause := turn / time.Duration(len(all)/pingsAtOnce+2)
+	for i, one := range all {
+		if i > 0 && i%pingsAtOnce == 0 {
+			select {
+			case <-time.After(pause):
+			case <-quit:
+				return false
+			}
+		}
+		do(one)
+	}
+	return true
 }
 
 // signOut ends the sockets of a session.
