@@ -18,11 +18,11 @@ type frame struct {
 }
 
 // outbox is the writing side of a socket. Nobody waits for the network: a message goes into a queue, and a goroutine
-// that lives only as long as there is something to write empties it. An idle socket has neither.
+// that it has only as long as there is something to write empties it. An idle socket has neither.
 type outbox struct {
 	conn    *websocket.Conn
 	line    *line // below it
-	running *sync.WaitGroup
+	writers *writers
 	limits  *Limits
 
 	mu      sync.Mutex
@@ -51,8 +51,7 @@ func (o *outbox) put(f frame) (ok bool) {
 	o.closed = f.kind == websocket.CloseMessage
 	if !o.writing {
 		o.writing = true
-		o.running.Add(1)
-		go o.write()
+		o.writers.start(o)
 	}
 	return true
 }
@@ -65,7 +64,6 @@ func (o *outbox) stop() {
 }
 
 func (o *outbox) write() {
-	defer o.running.Done()
 	o.line.gather()
 	for {
 		batch, over := o.next()

@@ -28,8 +28,9 @@ var (
 // sockets is every open socket: for the limit of each user, for pings, and for ending those of a session or all.
 type sockets struct {
 	running sync.WaitGroup // readers, and writers while they write
-	most    int            // of one user
-	streams *streams       // of those that can be resumed
+	writers writers
+	most    int      // of one user
+	streams *streams // of those that can be resumed
 
 	mu     sync.Mutex
 	byUser map[string]int
@@ -41,6 +42,7 @@ type sockets struct {
 
 func newSockets(most int) *sockets {
 	s := &sockets{most: most, byUser: make(map[string]int)}
+	s.writers.running = &s.running
 	for i := range s.wheel {
 		s.wheel[i] = make(map[*socket]struct{})
 	}

@@ -50,7 +50,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k := &socket{
-		outbox: outbox{conn: conn, line: u.line, running: &s.sockets.running, limits: &s.Limits}, server: s, session: session,
+		outbox: outbox{conn: conn, line: u.line, writers: &s.sockets.writers, limits: &s.Limits}, server: s, session: session,
 		reader: u.reader, waits: waiterOf(conn.NetConn()),
 		host: authorityOf(r.Host, s.cert != nil, conn.LocalAddr()), deadAfter: 2 * s.PingEvery,
 	}
