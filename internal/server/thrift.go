@@ -3,6 +3,7 @@ package server
 import (
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 )
@@ -63,6 +64,7 @@ func (t *thrift) garbage(made, live uint64) int {
 // turn is called at every turn of the ping wheel.
 func (t *thrift) turn(connects uint64) {
 	if t.due(connects) {
+		runtime.GC() // what lies in pools outlives one collection
 		debug.FreeOSMemory()
 	}
 	if os.Getenv("GOGC") != "" {
