@@ -141,11 +141,9 @@ func (c *core) tellNews() {
 // one of them blocks gets what would be told if that one had not changed.
 func (c *core) tellPeople(changed []*person) {
 	several := together(changed, nil)
-	single := make([]*Message, 0, len(changed))
+	single := make([]*Message, len(changed)) // made for the first who needs them
 	var blocking []*person
 	for _, p := range changed {
-		m, code := presence(p.online())
-		single = append(single, push(m, code, "", signal.UserChange{User: p.self()}))
 		if len(p.blocked) > 0 {
 			blocking = append(blocking, p)
 		}
@@ -162,9 +160,14 @@ func (c *core) tellPeople(changed []*person) {
 			continue
 		}
 		for i, p := range changed {
-			if p != d.person && !p.blocks(d.person) {
-				d.conn.Send(single[i])
+			if p == d.person || p.blocks(d.person) {
+				continue
 			}
+			if single[i] == nil {
+				m, code := presence(p.online())
+				single[i] = push(m, code, "", signal.UserChange{User: p.self()})
+			}
+			d.conn.Send(single[i])
 		}
 	}
 }
