@@ -127,7 +127,8 @@ func (g *gate) openSpare(at netip.Addr) (*gateConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &gateConn{UDPConn: conn, gate: g, done: make(chan struct{})}
+	c := g.newConn(conn)
+	c.done = make(chan struct{})
 	g.mu.Lock()
 	g.spares = append(g.spares, c)
 	g.mu.Unlock()
@@ -164,7 +165,7 @@ func (c *gateConn) pump() {
 	defer close(c.done)
 	b := make([]byte, 2048)
 	for {
-		n, from, err := c.UDPConn.ReadFrom(b)
+		n, from, err := c.in.ReadFrom(b)
 		if c.closed.Load() || errors.Is(err, net.ErrClosed) {
 			return
 		}

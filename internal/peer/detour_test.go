@@ -177,8 +177,9 @@ func (f *flaky) Close() error {
 func TestSpareOutlivesErrors(t *testing.T) {
 	socket := &flaky{errs: 20, packets: make(chan []byte, 1)}
 	socket.placed = placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}
-	g := &gate{}
-	c := &gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}
+	g := &gate{arrivals: &arrivalLog{}}
+	c := g.newConn(socket)
+	c.done = make(chan struct{})
 	g.spares = []*gateConn{c}
 	carrier := &gateConn{UDPConn: &mute{placed: socket.placed}, gate: g}
 	p := wayFrom(c, "203.0.113.1:9")

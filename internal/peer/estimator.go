@@ -96,6 +96,9 @@ func (e *estimator) feedback(list []arrival, now time.Time) int {
 		if !e.dark || !a.lost {
 			e.losses.add(a, now)
 		}
+		if a.found {
+			e.judge.trial.found++
+		}
 		e.train.add(a)
 		if a.lost {
 			continue
@@ -131,7 +134,18 @@ func (e *estimator) listen(list []arrival, now time.Time) bool {
 	if gap < feedbackMost {
 		e.every += (gap - e.every) / 8
 	}
-	return gap > blackoutGap+e.roundTrip.least() && now.Sub(list[0].sent) > gap
+	return gap > blackoutGap+e.roundTrip.least() && now.Sub(list[0].sent) > gap && gap-asleep(list, now.Add(-gap), now) > blackoutGap+e.roundTrip.least()
+}
+
+// asleep is the longest time since then in which nothing was sent: this machine had no time.
+func asleep(list []arrival, since, now time.Time) (longest time.Duration) {
+	for _, a := range list {
+		if a.sent.After(since) {
+			longest = max(longest, a.sent.Sub(since))
+			since = a.sent
+		}
+	}
+	return max(longest, now.Sub(since))
 }
 
 // afterDark begins carefully on a line that carries again: it may be another.
@@ -207,6 +221,8 @@ func (e *estimator) adjust(now time.Time) {
 		e.prober.active = false
 	case lossOfLine:
 		e.set(e.judge.trial.before, "the line loses at any rate")
+	case lossOfNone:
+		e.set(e.judge.trial.before, "what seemed lost was late")
 	case lossOfRate:
 		to := 0.95 * e.judge.trial.through
 		if e.judge.trial.loss < 0.12 {
@@ -244,10 +260,7 @@ func (e *estimator) cut(full float64, now time.Time) {
 	if full == 0 {
 		full = e.delay.fullRate()
 	}
-	if full == 0 {
-		full = e.got.bps()
-	}
-	if full == 0 {
+	if full == 0 { // what came so far may have waited in a machine, and nobody knows how much the line carries
 		return
 	}
 	if now.Sub(e.fell) < fellFor && e.capacity > 0 { // what the queue says is partly of before

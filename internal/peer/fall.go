@@ -1,6 +1,9 @@
 package peer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // fallMeter notices within a tenth of a second that the line has become much narrower: from then on each packet waits
 // longer than the one before it. The queue meter looks for the luckiest packet of a while, so that pictures' own packets
@@ -52,6 +55,10 @@ func (f *fallMeter) bps(empty time.Duration) float64 {
 		bytes += f.latest[fallMost-n+1].size
 		span := f.last.received - f.latest[fallMost-n].received
 		if n >= fallPackets && bytes >= fallBytes && span >= fallSpan {
+			span, bytes := withoutStalls(slices.Clone(f.latest[fallMost-n:]), span, bytes)
+			if span < fallSpan {
+				return 0
+			}
 			return max(float64(bytes*8)/span.Seconds(), fallLeast)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 // checks to the pathFinder, which pion's agent has no place for, and moves a call to another network: see detour.
 type gate struct {
 	transport.Net
+	arrivals *arrivalLog
+
 	got func(p packetPath, b []byte) // a check, or the answer to one of ours; borrows b and must not block
 	ask func(to netip.AddrPort)      // checks an address that has to answer first; must not block
 
@@ -55,6 +57,7 @@ type packetPath struct {
 // gateConn is one socket.
 type gateConn struct {
 	transport.UDPConn
+	in     *stampedConn // the same, to read from
 	gate   *gate
 	ending atomic.Bool   // pion has set a deadline of its own
 	closed atomic.Bool   // of a spare
@@ -69,11 +72,24 @@ func (g *gate) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, er
 	if err != nil {
 		return nil, err
 	}
-	own := &gateConn{UDPConn: c, gate: g}
+	own := g.newConn(c)
 	g.mu.Lock()
 	g.conns = append(g.conns, own)
 	g.mu.Unlock()
 	return own, nil
+}
+
+// ListenPacket implements transport.Net: pion opens the way to a relay with it.
+func (g *gate) ListenPacket(network, at string) (net.PacketConn, error) {
+	c, err := g.Net.ListenPacket(network, at)
+	if err != nil {
+		return nil, err
+	}
+	return newStampedConn(c, g.arrivals), nil
+}
+
+func (g *gate) newConn(c transport.UDPConn) *gateConn {
+	return &gateConn{UDPConn: c, in: newStampedConn(c, g.arrivals), gate: g}
 }
 
 // at is the socket's address.
@@ -125,7 +141,7 @@ func (c *gateConn) ReadFrom(b []byte) (int, net.Addr, error) {
 				return n, d.pions(), nil
 			}
 		}
-		n, from, err := c.UDPConn.ReadFrom(b)
+		n, from, err := c.in.ReadFrom(b)
 		d = c.gate.detour.Load()
 		switch {
 		case err != nil && c.woken(err):

@@ -101,7 +101,7 @@ func (s *Session) openNetwork() error {
 		base = machine{std}
 	}
 	s.hold.on = s.Held
-	s.hold.gate = &gate{Net: base, got: func(p packetPath, b []byte) {
+	s.hold.gate = &gate{Net: base, arrivals: &s.wire.feedback.arrivals, got: func(p packetPath, b []byte) {
 		own := append([]byte(nil), b...)
 		s.box.post(func() { s.gotCheck(p, own) })
 	}, ask: func(to netip.AddrPort) {

@@ -24,6 +24,7 @@ func (l *lossMeter) add(a arrival, now time.Time) {
 	}
 	if a.found {
 		b.lost--
+		b.burst--
 		return
 	}
 	b.sent++
@@ -87,6 +88,8 @@ type lossTrial struct {
 	share   float64 // of the rate that is sent now
 	before  float64 // target
 	through float64 // rate
+	lost    int     // packets before,
+	found   int     // and those of them, or since, that were only late
 }
 
 const (
@@ -107,6 +110,7 @@ const (
 	lossSuspect
 	lossOfLine // at any rate
 	lossOfRate
+	lossOfNone // they were only late
 )
 
 // judge looks at the losses. On lossSuspect the target is to be multiplied by share until the next verdict.
@@ -128,12 +132,16 @@ func (j *lossJudge) judge(l *lossMeter, target, through float64, rtt time.Durati
 	begin := now.Add(rtt + 100*time.Millisecond)
 	j.trial = lossTrial{
 		on: true, since: begin, until: begin.Add(lossTest), loss: loss,
-		share: min(max(0.95*through/(1-j.always)/target, 0.3), 0.95), before: target, through: through,
+		share: min(max(0.95*through/(1-j.always)/target, 0.3), 0.95), before: target, through: through, lost: recent.lost,
 	}
 	return lossSuspect
 }
 
 func (j *lossJudge) judgeTest(l *lossMeter, now time.Time) verdict {
+	if 2*j.trial.found >= j.trial.lost {
+		j.trial.on = false
+		return lossOfNone
+	}
 	if now.Before(j.trial.until) {
 		return noVerdict
 	}

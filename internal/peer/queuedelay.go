@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -26,6 +27,8 @@ const (
 	recentSpan   = 500 * time.Millisecond
 	recentMost   = 256
 	clockJump    = 3 * time.Second
+	stallLeast   = 60 * time.Millisecond // longer than a radio's regular turns
+	stallTimes   = 4
 )
 
 // add takes a packet that arrived; true when one of the clocks jumped, and all that was known is void.
@@ -87,18 +90,40 @@ func (m *queueMeter) fullRate() float64 {
 	if len(run) < 4 {
 		return 0
 	}
-	begin, end, bytes, head := run[0].received, run[0].received, 0, run[0].size
-	for _, s := range run {
-		if s.received < begin {
-			begin, head = s.received, s.size
-		}
-		end = max(end, s.received)
+	run = slices.Clone(run)
+	slices.SortFunc(run, func(a, b transitSample) int { return cmp.Compare(a.received, b.received) })
+	span, bytes := run[len(run)-1].received-run[0].received, 0
+	for _, s := range run[1:] {
 		bytes += s.size
 	}
-	if end-begin < 40*time.Millisecond {
+	span, bytes = withoutStalls(run, span, bytes)
+	if span < 40*time.Millisecond {
 		return 0
 	}
-	return float64((bytes-head)*8) / (end - begin).Seconds()
+	return float64(bytes*8) / span.Seconds()
+}
+
+// withoutStalls takes the times off in which nothing came although something waited, and then much at once: a radio that
+// was busy elsewhere, or a machine that did not read. They do not make a line narrower.
+func withoutStalls(run []transitSample, span time.Duration, bytes int) (time.Duration, int) {
+	for {
+		longest := 1
+		for i := range run[1:] {
+			if run[i+1].received-run[i].received > run[longest].received-run[longest-1].received {
+				longest = i + 1
+			}
+		}
+		gap, size := run[longest].received-run[longest-1].received, run[longest].size
+		rest := bytes - size
+		// Elsewhere a byte took a part of the time.
+		if gap < stallLeast || rest <= 0 || float64(gap)*float64(rest) < stallTimes*float64(span-gap)*float64(size) {
+			return span, bytes
+		}
+		span, bytes = span-gap, rest
+		for i := range run[longest:] {
+			run[longest+i].received -= gap
+		}
+	}
 }
 
 // rebase takes the present queue for the path's own delay: it does not go away although little is sent.

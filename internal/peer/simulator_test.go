@@ -36,6 +36,7 @@ type simulator struct {
 	deaf       bool // no transport-wide feedback comes
 	reports    bool // but receiver reports do
 	pauses     bool // no pictures on a line that is too slow, as the video sender does
+	rest       rest // machines without time for us
 
 	wire  *wire
 	video interceptor.RTPWriter
@@ -125,6 +126,9 @@ func (s *simulator) open() {
 	}
 	s.recorder = newFeedbackWriter(9)
 	s.recorder.upBps = int(s.back.rateBps)
+	if s.rest.stamped {
+		s.recorder.inside = s.rest.waits
+	}
 	s.wantKey = true
 }
 
@@ -176,20 +180,22 @@ func (s *simulator) leaves(h *rtp.Header, payload []byte, _ interceptor.Attribut
 		return 0, nil
 	}
 	s.at(out, func() {
-		s.recorder.add(number, size, s.now)
-		s.hurry = s.hurry || s.recorder.urgent(s.now)
-		switch {
-		case ssrc == 3:
-			s.soundLag = append(s.soundLag, s.now.Sub(sent))
-		case !padding && s.view != nil:
-			s.view.arrive(kept, body)
-		case !padding:
-			if ssrc == 1 {
-				s.received.highest = max(s.received.highest, uint32(seq)) // no test lasts until it wraps
-				s.received.count++
+		s.rest.reaches(number, ssrc == 3, s.now, func(came time.Time) {
+			s.recorder.add(number, size, came)
+			s.hurry = s.hurry || s.recorder.urgent(s.now)
+			switch {
+			case ssrc == 3:
+				s.soundLag = append(s.soundLag, s.now.Sub(sent))
+			case !padding && s.view != nil:
+				s.view.arrive(kept, body)
+			case !padding:
+				if ssrc == 1 {
+					s.received.highest = max(s.received.highest, uint32(seq)) // no test lasts until it wraps
+					s.received.count++
+				}
+				s.gotVideo(seq)
 			}
-			s.gotVideo(seq)
-		}
+		})
 	})
 	return 0, nil
 }
@@ -337,6 +343,8 @@ func (s *simulator) run(d time.Duration) {
 			e.do()
 			woken = true
 		}
+		s.rest.look(s.now.Sub(s.began))
+		s.rest.read(s.now)
 		if !s.now.Before(nextFrame) {
 			nextFrame = nextFrame.Add(time.Second / 30)
 			if s.view != nil {
@@ -345,13 +353,13 @@ func (s *simulator) run(d time.Duration) {
 			s.pending = &simFrame{captured: s.now}
 			s.frames = append(s.frames, s.pending)
 		}
-		if !s.now.Before(nextSound) && !s.noSound {
+		for !s.now.Before(nextSound) && !s.noSound && !s.rest.sender {
 			every, size := s.soundPacket()
 			nextSound = nextSound.Add(every)
 			s.pacer.putSound(0, false, 0, make([]byte, size))
 			woken = true
 		}
-		if s.hurry || !s.now.Before(nextFeedback) {
+		if (s.hurry || !s.now.Before(nextFeedback)) && !s.rest.receiver {
 			s.hurry, nextFeedback = false, s.now.Add(s.recorder.every(s.now))
 			s.report()
 		}
@@ -365,6 +373,9 @@ func (s *simulator) run(d time.Duration) {
 			if s.reports && s.received.count > 0 {
 				s.receiverReport()
 			}
+		}
+		if s.rest.sender {
+			continue
 		}
 		s.encode()
 		if woken || due.IsZero() || !s.now.Before(due) {
@@ -385,7 +396,7 @@ func (s *simulator) report() {
 			continue
 		}
 		if out, ok := s.back.pass(80, s.now, s.rand); ok {
-			s.at(out, func() { s.b.gotFeedback(p, s.now) })
+			s.at(out, func() { s.rest.back(func() { s.b.gotFeedback(p, s.now) }, s.now) })
 		}
 	}
 }

@@ -26,7 +26,9 @@ type feedbackWriter struct {
 	missing     int64   // packets that do not seem to have come, since the last take
 	highest     int64   // the newest number then
 	upBps       int     // what may be sent in all, feedback with it; 0: not known
-	overtaken   float64 // share of packets that came after later ones, smoothed
+	// inside is whether a packet has come to this machine, but not here yet; nil: never.
+	inside    func(number uint16, now time.Time) bool
+	overtaken float64 // share of packets that came after later ones, smoothed
 }
 
 type gotPacket struct {
@@ -76,7 +78,7 @@ func (f *feedbackWriter) add(number uint16, size int, now time.Time) {
 	}
 	f.newest = max(f.newest, n)
 	if len(f.got) < 4*feedbackLimit { // more than any line brings between two feedbacks
-		f.got = append(f.got, gotPacket{n, now.Sub(f.began)})
+		f.got = append(f.got, gotPacket{n, max(now.Sub(f.began), 0)})
 	}
 	f.bytes += size
 }
@@ -155,7 +157,8 @@ func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
 		f.next, f.known = f.got[0].number, true
 	}
 	var list []*rtcp.TransportLayerCC
-	for rest := f.got; len(rest) > 0; {
+	ready := f.ready(now)
+	for rest := f.got[:ready]; len(rest) > 0; {
 		base := rest[0].number // of those that were overtaken, and told as lost
 		if base > f.next && base-f.next < feedbackLimit/2 {
 			base = f.next
@@ -171,8 +174,26 @@ func (f *feedbackWriter) take(now time.Time) []*rtcp.TransportLayerCC {
 		f.next = max(f.next, rest[n-1].number+1)
 		rest = rest[n:]
 	}
-	f.got = f.got[:0]
+	f.got = slices.Delete(f.got, 0, ready)
 	return list
+}
+
+// ready is how many of the packets may be told of: those before the first that is in this machine and nobody has read
+// yet. It would be told as lost.
+func (f *feedbackWriter) ready(now time.Time) int {
+	if f.inside == nil {
+		return len(f.got)
+	}
+	next := f.next
+	for i, g := range f.got {
+		for ; next < g.number && g.number-next < feedbackLimit/2; next++ {
+			if f.inside(uint16(next), now) {
+				return i
+			}
+		}
+		next = max(next, g.number+1)
+	}
+	return len(f.got)
 }
 
 // packet describes the received ones and what is missing between them, from base on.

@@ -12,6 +12,8 @@ import (
 
 // feedbackSender sends transport-wide feedback about what the wire receives, from a goroutine of its own.
 type feedbackSender struct {
+	arrivals arrivalLog
+
 	mu   sync.Mutex
 	f    *feedbackWriter
 	now  chan struct{} // do not wait
@@ -21,7 +23,9 @@ type feedbackSender struct {
 }
 
 func newFeedbackSender() *feedbackSender {
-	return &feedbackSender{f: newFeedbackWriter(rand.Uint32()), now: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &feedbackSender{f: newFeedbackWriter(rand.Uint32()), now: make(chan struct{}, 1), stop: make(chan struct{})}
+	s.f.inside = s.arrivals.inside
+	return s
 }
 
 // got takes a received packet whose extension has that id; ssrc is 0 for a stream of retransmissions.
@@ -31,12 +35,13 @@ func (s *feedbackSender) got(b []byte, id uint8, ssrc uint32) {
 		return
 	}
 	now := time.Now()
+	came := s.arrivals.came(number, now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ssrc != 0 {
 		s.f.media = ssrc
 	}
-	s.f.add(number, len(b)+transportOverhead, now)
+	s.f.add(number, len(b)+transportOverhead, came)
 	if s.f.urgent(now) {
 		signal(s.now)
 	}

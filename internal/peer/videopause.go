@@ -6,7 +6,8 @@ import "time"
 // them again. What makes the estimate grow while only sound is sent is the estimator's probing. It is pure.
 type pause struct {
 	on    bool
-	since time.Time // the estimate has been on the other side of the limit since then
+	since time.Time // the estimate has been on the other side of the limit since then,
+	asked int       // and was looked at so often: our own machine may have stood still
 }
 
 const (
@@ -14,6 +15,7 @@ const (
 	pauseAfter    = 500 * time.Millisecond
 	resumeFromBps = 150_000
 	resumeAfter   = 2 * time.Second
+	pauseLooks    = 6
 )
 
 // target takes what may be sent in all; changed says that on is another now.
@@ -24,12 +26,14 @@ func (p *pause) target(bps int, now time.Time) (changed bool) {
 	}
 	switch {
 	case !other:
-		p.since = time.Time{}
+		p.since, p.asked = time.Time{}, 0
 	case p.since.IsZero():
-		p.since = now
-	case now.Sub(p.since) >= after:
-		p.on, p.since = !p.on, time.Time{}
+		p.since, p.asked = now, 1
+	case now.Sub(p.since) >= after && p.asked >= pauseLooks:
+		p.on, p.since, p.asked = !p.on, time.Time{}, 0
 		return true
+	default:
+		p.asked++
 	}
 	return false
 }

@@ -115,6 +115,7 @@ func (w *wire) UnbindLocalStream(info *interceptor.StreamInfo) {
 func (w *wire) BindRemoteStream(info *interceptor.StreamInfo, read interceptor.RTPReader) interceptor.RTPReader {
 	isRTX := strings.EqualFold(info.MimeType, webrtc.MimeTypeRTX)
 	extension, ssrc := extensionID(info, sdp.TransportCCURI), info.SSRC
+	w.feedback.arrivals.reads(ssrc, extension)
 	if isRTX {
 		ssrc = 0
 	}
@@ -130,6 +131,11 @@ func (w *wire) BindRemoteStream(info *interceptor.StreamInfo, read interceptor.R
 		}
 		return n, a, nil
 	})
+}
+
+// UnbindRemoteStream implements interceptor.Interceptor.
+func (w *wire) UnbindRemoteStream(info *interceptor.StreamInfo) {
+	w.feedback.arrivals.readsNoMore(info.SSRC)
 }
 
 // unwrapRTX leaves b as it is: pion unwraps it again for its own reader, and the second copy is thrown away there.
