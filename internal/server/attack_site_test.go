@@ -5,10 +5,13 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"visavis.example/internal/server"
+	"visavis.example/internal/server/limit"
 	"visavis.example/internal/signal"
 )
 
@@ -125,6 +128,39 @@ func TestAttackSQLInjectionOnTheSocket(t *testing.T) {
 	want["messages"] += len(kept)
 	if got := tables(t, db); !maps.Equal(got, want) {
 		t.Errorf("the tables have %v rows, want %v", got, want)
+	}
+}
+
+// TestAttackRequestFlood asks again and again with a good session: each answer would read the disk. Others are served, the
+// person's own other devices among them, and so are the flooder's socket and the way out.
+func TestAttackRequestFlood(t *testing.T) {
+	const most = 20
+	s := open(t, func(c *server.Config) {
+		c.Limits.Accounts.RequestsPerSession = limit.Rate{Burst: most, Every: time.Hour}
+	})
+	m, b := s.guest("mallory"), s.guest("bob")
+	mallory := m.phone("m")
+	paths := []string{"/api/calls?limit=200", "/api/calls/" + signal.NewID(), "/api/me", "/api/sessions", "/api/blocks", "/api/invites", "/api/export"}
+	answered := 0
+	for i := range 100 {
+		a := m.site.send("GET", paths[i%len(paths)], "", "Authorization", "Bearer "+m.token)
+		if a.status == http.StatusOK || a.status == http.StatusNotFound {
+			answered++
+			continue
+		}
+		if wait, err := strconv.Atoi(a.header.Get("Retry-After")); a.status != http.StatusTooManyRequests || a.failure().Error != signal.ErrTooMany || err != nil || wait < 1 {
+			t.Fatalf("%s: %d, Retry-After %q, %s", paths[i%len(paths)], a.status, a.header.Get("Retry-After"), a.body)
+		}
+	}
+	if answered > most {
+		t.Errorf("%d requests were answered, at most %d may", answered, most)
+	}
+	b.do(http.StatusOK, "GET", "/api/me", nil)
+	s.again("mallory").do(http.StatusOK, "GET", "/api/me", nil)
+	mallory.must(signal.UserList, "", "", nil)
+	m.do(http.StatusNoContent, "POST", "/api/logout", nil)
+	if code := mallory.closed(); code != 1008 {
+		t.Errorf("the socket of who has signed out closed with %d", code)
 	}
 }
 

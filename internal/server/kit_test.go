@@ -76,7 +76,7 @@ func config(dir string) server.Config {
 		Limits: server.Limits{
 			Invites:  free,
 			Calls:    free,
-			Accounts: accounts.Limits{LoginPerAccountAndNet: free, LoginPerAccount: free, LoginPerNet: free, RegisterPerNet: free},
+			Accounts: accounts.Limits{LoginPerAccountAndNet: free, LoginPerAccount: free, LoginPerNet: free, RegisterPerNet: free, RequestsPerSession: free},
 		},
 	}
 }

@@ -19,8 +19,8 @@ func (s *Server) peopleRoutes() map[string]map[string]apiHandler {
 		"/api/me":            {http.MethodGet: s.withSession(s.me), http.MethodDelete: s.withSession(s.leave)},
 		"/api/me/dnd":        {http.MethodPut: s.changing(s.setDND)},
 		"/api/password":      {http.MethodPost: s.changing(s.changePassword)},
-		"/api/sessions":      {http.MethodGet: s.withSession(s.sessions), http.MethodDelete: s.changing(s.endSessions)},
-		"/api/sessions/{id}": {http.MethodDelete: s.changing(s.endSession)},
+		"/api/sessions":      {http.MethodGet: s.withSession(s.sessions), http.MethodDelete: s.withSession(s.endSessions)},
+		"/api/sessions/{id}": {http.MethodDelete: s.withSession(s.endSession)},
 		"/api/blocks":        {http.MethodGet: s.withSession(s.blocks)},
 		"/api/blocks/{id}":   {http.MethodPut: s.changing(s.block), http.MethodDelete: s.changing(s.unblock)},
 		"/api/invites":       {http.MethodGet: s.withSession(s.invites), http.MethodPost: s.changing(s.createInvite)},
@@ -30,7 +30,8 @@ func (s *Server) peopleRoutes() map[string]map[string]apiHandler {
 	}
 }
 
-// changing is withSession for what a person may not do without end.
+// changing is withSession for what a person may not do without end. Ending sessions is not among it: whoever has stolen
+// one must not be able to use that up.
 func (s *Server) changing(h func(http.ResponseWriter, *http.Request, accounts.Session) error) apiHandler {
 	return s.withSession(func(w http.ResponseWriter, r *http.Request, session accounts.Session) error {
 		if err := s.accounts.MayChange(session.User.ID); err != nil {

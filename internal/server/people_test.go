@@ -303,6 +303,9 @@ func TestChangesAreLimited(t *testing.T) {
 			t.Error("no Retry-After")
 		}
 	}
+	// Who has stolen a session cannot keep the person from ending it.
+	s.again("anna").do(204, "DELETE", "/api/sessions", nil)
+	anna.do(401, "GET", "/api/me", nil)
 	bob.do(204, "PUT", "/api/me/dnd", signal.DND{On: true})
 	bob.do(200, "GET", "/api/export", nil)
 	bob.refusedWith(429, signal.ErrTooMany, "GET", "/api/export", nil)

@@ -302,6 +302,9 @@ func (s *Server) withSession(h func(http.ResponseWriter, *http.Request, accounts
 		if err != nil {
 			return err
 		}
+		if err := s.accounts.MayAsk(session); err != nil {
+			return err
+		}
 		return h(w, r, session)
 	}
 }

@@ -40,7 +40,8 @@ type Limits struct {
 	LoginPerNet           limit.Rate // logins at any account from one network
 	RegisterPerNet        limit.Rate // new accounts from one network
 	InvitesPerNet         limit.Rate // looks at invites from one network, registering with one included
-	ChangesPerUser        limit.Rate // of invites, blocks, sessions and do-not-disturb by one person
+	RequestsPerSession    limit.Rate // of whatever kind with one session
+	ChangesPerUser        limit.Rate // of invites, blocks, do-not-disturb and the password by one person
 	ExportsPerUser        limit.Rate // of all data of one person
 	InvitesPerUser        int        // that are still good
 	BlocksPerUser         int
@@ -56,6 +57,7 @@ var DefaultLimits = Limits{
 	LoginPerNet:           limit.Rate{Burst: 20, Every: 3 * time.Second},
 	RegisterPerNet:        limit.Rate{Burst: 30, Every: 10 * time.Second},
 	InvitesPerNet:         limit.Rate{Burst: 30, Every: 10 * time.Second},
+	RequestsPerSession:    limit.Rate{Burst: 200, Every: 20 * time.Millisecond},
 	ChangesPerUser:        limit.Rate{Burst: 60, Every: 2 * time.Second},
 	ExportsPerUser:        limit.Rate{Burst: 3, Every: 10 * time.Minute},
 	InvitesPerUser:        50,
@@ -97,7 +99,7 @@ type Accounts struct {
 	Inviting string            // who may make invites; empty: InvitingPeople
 
 	byAccountNet, byAccount, byNet, register limit.Table
-	inviteCheck, changes, exports            limit.Table
+	inviteCheck, requests, changes, exports  limit.Table
 	hash                                     hasher
 }
 
@@ -127,6 +129,7 @@ func (a *Accounts) Start(ctx context.Context) error {
 		{&a.byNet, l.LoginPerNet, d.LoginPerNet},
 		{&a.register, l.RegisterPerNet, d.RegisterPerNet},
 		{&a.inviteCheck, l.InvitesPerNet, d.InvitesPerNet},
+		{&a.requests, l.RequestsPerSession, d.RequestsPerSession},
 		{&a.changes, l.ChangesPerUser, d.ChangesPerUser},
 		{&a.exports, l.ExportsPerUser, d.ExportsPerUser},
 	} {

@@ -116,6 +116,15 @@ func (a *Accounts) EndSessions(ctx context.Context, s Session, hereToo bool) err
 	return nil
 }
 
+// MayAsk limits how often one session asks for anything: each time the disk is read, and often the hub is asked. It is each
+// session's own, so that whoever has stolen one cannot keep the person from ending it.
+func (a *Accounts) MayAsk(s Session) error {
+	if ok, wait := a.requests.Take(s.ID, a.Now()); !ok {
+		return tooMany(wait)
+	}
+	return nil
+}
+
 // MayChange limits how often one person changes what others see or the disk keeps.
 func (a *Accounts) MayChange(userID string) error {
 	if ok, wait := a.changes.Take(userID, a.Now()); !ok {
