@@ -148,12 +148,31 @@ func (k *socket) run() {
 	go k.wake()
 }
 
+// talk tells a socket on which many messages come from one that only says now and then that it is there, or has something.
+type talk struct {
+	on   bool // many come: the reader waits for the next one
+	said int  // so many since the last ping or pong
+}
+
+// talkMost is how many messages are read one by one before the reader waits for more. A client that connects says a few, and
+// while thousands connect, acknowledges news every few seconds: waiting readers would be most of what all that needs.
+const talkMost = 4
+
+// heard follows a message.
+func (t *talk) heard() {
+	t.said++
+	t.on = t.on || t.said > talkMost
+}
+
+// pinged follows a ping or pong, which is the clock: no message since the last one means that the socket is idle.
+func (t *talk) pinged() { *t = talk{on: t.on && t.said > 0} }
+
 // wake reads all that is there, and leaves the waiting to the connection; while messages come, it waits itself, which costs
 // less than to begin anew for each.
 func (k *socket) wake() {
 	k.lend()
 	for {
-		k.waits.Try(!k.talks)
+		k.waits.Try(!k.talk.on)
 		_, err := k.reader.Peek(1)
 		k.waits.Try(false)
 		if errors.Is(err, errNothing) {
@@ -166,11 +185,11 @@ func (k *socket) wake() {
 			took, ok = k.readControl()
 		}
 		switch {
-		case took: // a ping or pong is the clock: no message since the last one means that it is idle
-			k.talks, k.spoke = k.spoke, false
+		case took:
+			k.talk.pinged()
 		case ok:
-			k.talks, k.spoke = k.greeted, k.greeted // which User/Connect itself is not yet
-			ok = k.read()                           // any other error is met again
+			k.talk.heard()
+			ok = k.read() // any other error is met again
 		}
 		if !ok {
 			k.end()

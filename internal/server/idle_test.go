@@ -90,3 +90,19 @@ func TestAClosingSocketIsGivenNoMoreTime(t *testing.T) {
 		t.Errorf("it has until %v", c.until)
 	}
 }
+
+func TestWhoTalks(t *testing.T) {
+	var k talk
+	for round, c := range []struct {
+		messages int
+		want     bool // before the ping that follows
+	}{{0, false}, {1, false}, {talkMost, false}, {talkMost + 1, true}, {1, true}, {0, true}, {1, false}, {talkMost, false}, {100, true}} {
+		for range c.messages {
+			k.heard()
+		}
+		if k.on != c.want {
+			t.Errorf("round %d, %d messages: talks %v", round, c.messages, k.on)
+		}
+		k.pinged()
+	}
+}

@@ -37,9 +37,8 @@ type socket struct {
 	reader  *bufio.Reader
 	waits   waiter   // nil: reading waits
 	reading *reading // nil: it is idle, or reading waits
-	talks   bool     // messages come: the reader waits for the next one
-	spoke   bool     // one has come since the last ping or pong
-	why     error    // it has ended
+	talk    talk
+	why     error // it has ended
 
 	deadAfter time.Duration
 	within    bool    // a message, by its reader
