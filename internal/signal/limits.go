@@ -16,8 +16,10 @@ const (
 	MaxHistory   = 200 // messages or calls in one reply
 
 	// Of an account, in characters.
-	MinName, MaxName         = 2, 32
-	MinPassword, MaxPassword = 8, 128
+	MinName     = 2
+	MaxName     = 32
+	MinPassword = 8
+	MaxPassword = 128
 )
 
 // What one end keeps of what it has said until the other end has it, and for how long after a cut. Beyond any of these a
