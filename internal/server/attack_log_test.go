@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"visavis.example/internal/server"
 	"visavis.example/internal/signal"
@@ -21,6 +22,7 @@ func TestAttackSecretsInLogs(t *testing.T) {
 			log := &journal{}
 			s := open(t, realLimits, func(c *server.Config) {
 				c.TURNListen, c.MetricsListen = "127.0.0.1:0", "127.0.0.1:0"
+				c.EchoRingFor = time.Millisecond
 				c.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
 			})
 			secrets := live(s.from("127.1.33.7"))
@@ -76,6 +78,7 @@ func live(s *site) (secrets []string) {
 	alice.must(signal.CallReport, "", call, signal.Report{Path: signal.PathRelay, SetupMs: 5})
 	alice.must(signal.CallHangup, "", call, signal.Hangup{})
 	bob.ended(call, signal.EndHangup)
+	secrets = append(secrets, brokenOffers(t, alice)...)
 	alice.pour([]byte("\x81\x85\x00\x00\x00\x00{\xffpwd"))
 	secrets = append(secrets, in.ICEServers[0].Credential, "sdpsecret", "203.0.113.77", "203.0.113.78", "between us", "sdp with secrets")
 	for _, table := range []string{"users", "sessions"} {
@@ -93,6 +96,38 @@ func live(s *site) (secrets []string) {
 	alice.closed()
 	bob.cut()
 	return secrets
+}
+
+// brokenOffers calls Echo with descriptions that it cannot take, whose libraries say in their errors what they have read.
+func brokenOffers(t *testing.T, caller *phone) (secrets []string) {
+	t.Helper()
+	const (
+		session = "v=0\r\no=- 1 1 IN IP4 203.0.113.80\r\ns=-\r\nt=0 0\r\n"
+		audio   = session + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 203.0.113.80\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\na=setup:actpass\r\n"
+		keys    = "a=ice-ufrag:echoufrag\r\na=ice-pwd:echopassword0123456789abc\r\n"
+	)
+	for _, offer := range []string{
+		"v=0\r\no=- 1 1 IN IP4 203.0.113.80 echopassword\r\nx=203.0.113.80\r\n",
+		session + "m=audio 203.0.113.80 echopassword\r\n",
+		audio + keys + "a=candidate:1 1 udp echopassword 203.0.113.80 9 typ host\r\na=fingerprint:sha-256 echopassword\r\n",
+		audio + keys + "a=candidate:1 1 udp 1 203.0.113.80 9 typ echopassword\r\na=fingerprint:sha-256 " + strings.Repeat("AA:", 31) + "AA\r\n",
+		audio + keys + "a=fingerprint:echopassword 203.0.113.80\r\n",
+		audio + "a=ice-ufrag:echoufrag\r\na=ice-pwd:echopassword\r\na=extmap:echopassword 203.0.113.80\r\na=fingerprint:sha-256 " + strings.Repeat("AA:", 31) + "AA\r\n",
+	} {
+		call := signal.NewID()
+		caller.must(signal.CallInvite, "echo", call, signal.Invite{})
+		caller.push(signal.CodeAccepted, call)
+		caller.must(signal.MessageOffer, "", call, signal.SDP{SDP: offer})
+		if _, err := caller.wait(func(e signal.Envelope) bool {
+			return e.CallID == call && (e.Code == signal.CodeEnded || e.Code == signal.CodeAnswer)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		// If it was answered:
+		caller.ask(signal.MessageCandidate, "", call, signal.Candidate{Candidate: "candidate:1 1 udp echopassword 203.0.113.80 9 typ host"})
+		caller.ask(signal.CallHangup, "", call, signal.Hangup{})
+	}
+	return []string{"echopassword", "203.0.113.80", "echoufrag"}
 }
 
 // TestReadyAndMetrics reads what somebody who watches a server reads.

@@ -41,7 +41,7 @@ func readOffer(text string, passed names) ([]offered, error) {
 	description := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}
 	parsed, err := description.Unmarshal()
 	if err != nil {
-		return nil, fmt.Errorf("read offer: %w", err)
+		return nil, errUnreadable
 	}
 	known := parsed.GetCodecMap()
 	var list []offered

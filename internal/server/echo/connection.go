@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -101,6 +102,14 @@ func silent() logging.LoggerFactory {
 	return f
 }
 
+// What is wrong with a description, without the libraries' words for it: they quote from what they have read, addresses
+// and passwords of ICE among it, and this is logged.
+var (
+	errUnreadable = errors.New("the offer cannot be read")
+	errNotTaken   = errors.New("the offer cannot be taken")
+	errNoAnswer   = errors.New("the offer cannot be answered")
+)
+
 // answer takes an offer, the first or a later one, and gives the answer.
 func (c *connection) answer(offer string) (string, error) {
 	offer, refused := withoutData(offer)
@@ -110,7 +119,7 @@ func (c *connection) answer(offer string) (string, error) {
 	}
 	err = c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer})
 	if err != nil {
-		return "", fmt.Errorf("take offer: %w", err)
+		return "", errNotTaken
 	}
 	for _, s := range sections {
 		if err := c.sendBack(s); err != nil {
@@ -119,10 +128,10 @@ func (c *connection) answer(offer string) (string, error) {
 	}
 	answer, err := c.pc.CreateAnswer(nil)
 	if err != nil {
-		return "", fmt.Errorf("make answer: %w", err)
+		return "", errNoAnswer
 	}
 	if err := c.pc.SetLocalDescription(answer); err != nil {
-		return "", fmt.Errorf("take answer: %w", err)
+		return "", errNoAnswer
 	}
 	c.watchPath()
 	return refuse(answer.SDP, refused), nil
@@ -184,7 +193,7 @@ func (c *connection) add(candidate signal.Candidate) {
 		Candidate: candidate.Candidate, SDPMid: candidate.SDPMid, SDPMLineIndex: candidate.SDPMLineIndex,
 	})
 	if err != nil {
-		c.log.Debug("echo cannot use a candidate", "error", err)
+		c.log.Debug("echo cannot use a candidate") // the error quotes it
 	}
 }
 
