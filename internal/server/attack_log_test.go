@@ -2,9 +2,13 @@ package server_test
 
 import (
 	"bytes"
+	"database/sql"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -128,6 +132,37 @@ func brokenOffers(t *testing.T, caller *phone) (secrets []string) {
 		caller.ask(signal.CallHangup, "", call, signal.Hangup{})
 	}
 	return []string{"echopassword", "203.0.113.80", "echoufrag"}
+}
+
+// Who does not take a large export is given up, and the log says whose it was but not where: the error of a socket names
+// both its ends.
+func TestABrokenOffExportNamesNoAddress(t *testing.T) {
+	s := open(t, plain, func(c *server.Config) { c.Limits.ReplyWait = time.Second })
+	g := s.guest("alice")
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(s.srv.DataDir, "visavis.db"))+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+		INSERT INTO messages (room, from_id, to_id, text, sent_ms) SELECT 'x', ?1, ?1, printf('%.2000c', 'x'), i FROM n`, g.user.ID); err != nil {
+		t.Fatal(err)
+	}
+	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.1.34.7")}}
+	c, err := dial.DialContext(t.Context(), "tcp", s.srv.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := fmt.Fprintf(c, "GET /api/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", g.token); err != nil {
+		t.Fatal(err)
+	}
+	s.until("it is given up", func() bool { return strings.Contains(s.log.String(), "export broken off") })
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, "export broken off") && (strings.Contains(line, "127.1.34.7") || !strings.Contains(line, g.user.ID)) {
+			t.Errorf("the log says %s", line)
+		}
+	}
 }
 
 // TestReadyAndMetrics reads what somebody who watches a server reads.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -34,6 +35,10 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, u store.User
 	err := export.Write(ctx, s.store, u, time.Now(), w, func() { _ = control.SetWriteDeadline(time.Now().Add(s.Limits.ReplyWait)) })
 	if err == nil {
 		return
+	}
+	var line *net.OpError
+	if errors.As(err, &line) {
+		err = line.Err // without both its ends: no addresses of people at this level
 	}
 	if !errors.Is(err, context.Canceled) {
 		s.Logger.Warn("export broken off", "user", u.ID, "error", err)
