@@ -32,6 +32,8 @@ type figures struct {
 	Freezes      freezing
 	Concealed    number // % of the sound
 	SoundDelay   number // microphone to speaker, ms, median
+	Apart        number // sound later than picture, ms, median of the seconds;
+	Farthest     number // and the most, whichever is later
 	FirstPicture number // from the callee's answer, ms
 	Kbps         number // through the line in this direction, median second
 	PSNR         number // dB, mean; lines where the picture is of interest
@@ -72,6 +74,7 @@ func direction(o *outcome, line badLine, pair string, run int, from, to kind, se
 		}
 	}
 	sound := soundDelays(s.Said, r.Heard, o.From, o.To)
+	offsets := apart(sound, latencyPoints(all))
 	kbps := secondsOf(o.Seconds, through)
 	f := figures{
 		Line: line.Name, Pair: pair, From: from, To: to, Series: run,
@@ -83,9 +86,10 @@ func direction(o *outcome, line badLine, pair string, run int, from, to kind, se
 		// The answer is the callee's, whoever of the two looks at the first picture.
 		FirstPicture: number(math.NaN()),
 		SoundDelay:   number(1000 * quantile(values(sound), 0.5)),
-		Kbps:         number(quantile(values(between(kbps, o.From, o.To)), 0.5)),
-		PSNR:         number(mean(values(between(r.Quality, o.From, o.To)))),
-		LatencyPeak:  number(math.NaN()), LongestFreeze: number(math.NaN()), BackAfter: number(math.NaN()), NewPicture: number(math.NaN()),
+		Apart:        number(quantile(values(offsets), 0.5)), Farthest: number(farthest(offsets)),
+		Kbps:        number(quantile(values(between(kbps, o.From, o.To)), 0.5)),
+		PSNR:        number(mean(values(between(r.Quality, o.From, o.To)))),
+		LatencyPeak: number(math.NaN()), LongestFreeze: number(math.NaN()), BackAfter: number(math.NaN()), NewPicture: number(math.NaN()),
 	}
 	if accepted := o.Seen[callee].Accepted; accepted > 0 && len(all) > 0 {
 		f.FirstPicture = number(1000 * (all[0].T - accepted))

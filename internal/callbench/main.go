@@ -174,8 +174,8 @@ func (b *bench) measured(ctx context.Context, line badLine, p pairing, series in
 	all := measure(o, line, p, series)
 	fmt.Fprintf(os.Stderr, "  CPU a minute, watching included: caller %.0f s, callee %.0f s\n", o.Used[caller].CPU.Seconds(), o.Used[callee].CPU.Seconds())
 	for _, f := range all {
-		fmt.Fprintf(os.Stderr, "  %s → %s: p50 %.0f p95 %.0f ms, %.1f fps, %d freezes, concealed %.2f %%, sound %.0f ms, first %.0f ms, %.0f kbit/s\n",
-			f.From, f.To, f.P50, f.P95, f.FPS, f.Freezes.Count, f.Concealed, f.SoundDelay, f.FirstPicture, f.Kbps)
+		fmt.Fprintf(os.Stderr, "  %s → %s: p50 %.0f p95 %.0f ms, %.1f fps, %d freezes, concealed %.2f %%, sound %.0f ms, later than the picture by %.0f and at most %.0f, first %.0f ms, %.0f kbit/s\n",
+			f.From, f.To, f.P50, f.P95, f.FPS, f.Freezes.Count, f.Concealed, f.SoundDelay, f.Apart, f.Farthest, f.FirstPicture, f.Kbps)
 		for _, x := range f.Stages {
 			fmt.Fprintf(os.Stderr, "    %s %.0f / %.0f ms", x.Name, x.P50, x.P95)
 		}

@@ -83,11 +83,13 @@ func (l loudness) grid(t float64, n int) (v []float64, ok bool) {
 	return v, true
 }
 
+const soundWindow = 600 // steps
+
 // soundDelays compares three seconds of what was heard, each second, with what was said before: the shift at which the
 // loudness agrees best, up to 1.5 s. Where nothing agrees well there is no point.
 func soundDelays(said, heard loudness, from, to float64) []point {
 	const (
-		window  = 600 // steps
+		window  = soundWindow
 		longest = 300 // steps
 		agree   = 0.7
 	)
@@ -111,6 +113,28 @@ func soundDelays(said, heard loudness, from, to float64) []point {
 		all = append(all, point{t + window*step, step * (float64(bestAt) + peak(r[:], bestAt))})
 	}
 	return all
+}
+
+// apart gives by how many ms the sound was later than the pictures of the same three seconds; pictures are in ms.
+func apart(sound, pictures []point) []point {
+	var all []point
+	for _, s := range sound {
+		if near := between(pictures, s.T-soundWindow*step, s.T); len(near) > 0 {
+			all = append(all, point{s.T, 1000*s.V - quantile(values(near), 0.5)})
+		}
+	}
+	return all
+}
+
+// farthest is the value farthest from nothing; NaN of none.
+func farthest(all []point) float64 {
+	v := math.NaN()
+	for _, p := range all {
+		if math.IsNaN(v) || math.Abs(p.V) > math.Abs(v) {
+			v = p.V
+		}
+	}
+	return v
 }
 
 // correlation is Pearson's.

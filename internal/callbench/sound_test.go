@@ -82,3 +82,14 @@ func TestPageSoundClock(t *testing.T) {
 	near(t, "its second value", l[1].T, 500+step, 1e-9)
 	near(t, "the last block", l[3].T, 502, 1e-9)
 }
+
+func TestApart(t *testing.T) {
+	pictures := []point{{1, 90}, {7.1, 20}, {8, 30}, {9, 40}, {12, 200}}
+	got := apart([]point{{3, 0.1}, {6, 0.1}, {10, 0.07}, {13, 0.11}}, pictures)
+	if len(got) != 3 {
+		t.Fatalf("%v", got)
+	}
+	near(t, "with the first picture", got[0].V, 10, 1e-9)
+	near(t, "with three", got[1].V, 40, 1e-9)
+	near(t, "the farthest", farthest(got), -90, 1e-9)
+}

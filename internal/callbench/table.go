@@ -23,6 +23,8 @@ var columns = []column{
 	{"longest pause, s", func(f *figures) number { return number(f.Freezes.Longest) }, "%.2f"},
 	{"concealed, %", func(f *figures) number { return f.Concealed }, "%.2f"},
 	{"sound delay, ms", func(f *figures) number { return f.SoundDelay }, "%.0f"},
+	{"sound later than picture, ms", func(f *figures) number { return f.Apart }, "%.0f"},
+	{"at most, ms", func(f *figures) number { return f.Farthest }, "%.0f"},
 	{"accept → first picture, ms", func(f *figures) number { return f.FirstPicture }, "%.0f"},
 	{"kbit/s", func(f *figures) number { return f.Kbps }, "%.0f"},
 	{"PSNR, dB", func(f *figures) number { return f.PSNR }, "%.1f"},

@@ -81,8 +81,8 @@ type lipSync struct {
 const (
 	syncEvery    = 100 * time.Millisecond
 	syncSpeed    = 80                     // milliseconds a second at most
-	syncActs     = 36 * time.Millisecond  // from this offset on: what is left of it makes nobody wait,
-	syncRests    = 30 * time.Millisecond  // and lets go within this one
+	syncActs     = 30 * time.Millisecond  // from this offset on: what is left of it makes nobody wait, and with
+	syncRests    = 24 * time.Millisecond  // what is not seen here stays within 40 ms. It lets go within this one
 	syncBelieves = 2 * time.Second        // a bigger offset is a sender that reports nonsense
 	maxExtra     = 300 * time.Millisecond // of each
 	syncForgets  = 5 * time.Second        // without sound or picture: nothing needs to wait for the other

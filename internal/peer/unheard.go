@@ -68,7 +68,7 @@ func (b *bandwidth) gotReport(r rtcp.ReceptionReport, rtt time.Duration, now tim
 	if b.precise {
 		return
 	}
-	since := now.Sub(u.shown)
+	since, more := now.Sub(u.shown), r.LastSequenceNumber != u.highest
 	if !u.news(r.LastSequenceNumber, b.wire.lastOf(r.SSRC)) {
 		if since >= nothingFor {
 			b.goBlindLocked(now)
@@ -80,8 +80,8 @@ func (b *bandwidth) gotReport(r rtcp.ReceptionReport, rtt time.Duration, now tim
 		u.blind = false
 		b.e.set(max(b.e.target, u.before), "reports come")
 	}
-	b.pacer.window.Store(0) // nobody will tell what arrived
-	if since >= reportsApart {
+	b.pacer.window.Store(0)                                    // nobody will tell what arrived
+	if since >= reportsApart && (more || r.FractionLost > 0) { // that nothing was sent is no praise of the line
 		u.full = b.e.reported(float64(r.FractionLost)/256, rtt, u.full, now)
 	}
 	b.set(b.e.targetBps())

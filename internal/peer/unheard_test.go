@@ -3,6 +3,8 @@ package peer
 import (
 	"testing"
 	"time"
+
+	"github.com/pion/rtcp"
 )
 
 // The other end agreed on transport-wide feedback and never sends any; its receiver reports do.
@@ -27,6 +29,18 @@ func TestReportsAlone(t *testing.T) {
 	s.over(5*time.Second).check(t, "feedback", 28, 100, 160, 200)
 	if !s.b.hasFeedback() || s.pacer.window.Load() == 0 {
 		t.Error("feedback is not used")
+	}
+}
+
+// Reports that come before anything was sent say nothing of the line.
+func TestReportsOfNothing(t *testing.T) {
+	s := newSimulator(t)
+	s.open()
+	for i := range 5 {
+		s.b.gotReport(rtcp.ReceptionReport{SSRC: 1}, 20*time.Millisecond, s.now.Add(time.Duration(i)*time.Second))
+	}
+	if s.target != startTargetBps {
+		t.Errorf("%d bit/s", s.target)
 	}
 }
 
