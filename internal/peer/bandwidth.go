@@ -107,6 +107,7 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	b.precise = true
 	b.extra.take(b.wire.extra.Load(), now)
 	b.e.prober.able = b.wire.canPad()
+	b.e.crowded = b.wire.inFlight() >= b.e.window()
 	b.set(b.e.feedback(b.arrivals, now))
 	b.pacer.window.Store(b.e.window())
 	b.pacer.fast.Store(int64(b.e.train.bps))

@@ -23,6 +23,7 @@ type estimator struct {
 	grace      time.Time // until then a queue is our probe's
 	why        string    // the last change's reason, for the trace
 	stale      bool      // what waits to be sent was made for a much better line
+	crowded    bool      // more is on its way than the window allows: feedback is late, or a queue that nothing shows yet
 	dark       bool      // no feedback came for a while before this one
 
 	roundTrip minimum // with the wait for feedback
@@ -305,7 +306,7 @@ func (e *estimator) grow(passed, through float64, now time.Time) {
 		e.capacity = 0
 	}
 	recent := e.losses.within(time.Second, now)
-	if through <= 0 || e.queued > calmQueue || e.judge.trial.on || recent.fraction() > e.judge.always+lossHold {
+	if through <= 0 || e.crowded || e.queued > calmQueue || e.judge.trial.on || recent.fraction() > e.judge.always+lossHold {
 		return
 	}
 	growth := fastGrowth

@@ -11,7 +11,7 @@ const (
 	interval  = 300 * time.Millisecond
 	forget    = 0.92 // an interval: half is forgotten after 2.5 s
 	startUp   = 20   // intervals: a sender that does not know the line yet fills its queue,
-	startKeep = 0.8  // which is forgotten sooner
+	startKeep = 0.65 // which is forgotten sooner
 	covered   = 0.92 // so many intervals are to have no packet that is too late
 	window    = 2 * time.Second
 	stepUp    = rate / 50 // a path that became slower by so much is a new path
