@@ -109,6 +109,11 @@ func (a *App) gotMedia(run *callRun, k *connection, e MediaEvent) {
 	case VideoPaused:
 		if c.Paused != e.On {
 			c.Paused = e.On
+			name := "picture-resumed"
+			if e.On {
+				name = "picture-paused"
+			}
+			a.tellCall(Event{Event: name})
 			a.changed()
 			a.sendMedia()
 		}

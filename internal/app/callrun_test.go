@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,6 +292,10 @@ func TestSwitches(t *testing.T) {
 		r.media.say(VideoPaused{})
 		if s := r.now(); s.Call.Paused {
 			t.Error("still paused")
+		}
+		told := slices.DeleteFunc(r.names(), func(name string) bool { return !strings.HasPrefix(name, "picture-") })
+		if !slices.Equal(told, []string{"picture-paused", "picture-resumed"}) {
+			t.Errorf("scripts are told %q", told)
 		}
 		r.media.say(MediaNotice{Text: "No camera found"})
 		r.media.say(MediaLacks{Camera: true})

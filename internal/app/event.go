@@ -9,7 +9,8 @@ import (
 
 // Event is one line of what the client does, for scripts and tests: `visavis … --events FILE`. The names in Event are
 // signed-in, sign-in-failed, online, offline, dialing, incoming, ringing, prepared, accepted, connected, reconnecting,
-// first-remote-frame, first-remote-audio, stats, ended, notice, untrusted. Prepared: a connection that was made while it rings stands.
+// first-remote-frame, first-remote-audio, stats, picture-paused, picture-resumed, ended, notice, untrusted. Prepared: a
+// connection that was made while it rings stands. Picture-paused is about the own one: the line is too slow for it.
 type Event struct {
 	Time    time.Time        `json:"time"`
 	Event   string           `json:"event"`

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"visavis.example/internal/testkit"
@@ -127,6 +128,11 @@ func (d demo) call(ctx context.Context, stage *testkit.Stage, report *Report) er
 	for _, p := range []*testkit.Process{alice, bob} {
 		if code, err := p.Exit(ctx); err != nil || code != 0 {
 			return errors.Join(err, fmt.Errorf("%s ended with %d: %s", p.Name, code, p.Errors()))
+		}
+	}
+	for _, p := range []*testkit.Process{alice, bob} {
+		if slices.ContainsFunc(p.Events(), func(e testkit.Event) bool { return e.Event == "picture-paused" }) {
+			return fmt.Errorf("%s took the line for too slow for pictures", p.Name)
 		}
 	}
 	report.Alice.measure(alice)
