@@ -7,12 +7,16 @@ import (
 	"visavis.example/internal/media"
 )
 
-const soundSlack = 200 * time.Millisecond
+const (
+	soundSlack = 200 * time.Millisecond
+	catchUp    = 1000 // blocks at most that are made for nobody after a standstill: a machine may have slept for hours
+)
 
-// madeSound delivers blocks that fill makes, at the pace of a device.
+// madeSound delivers blocks that fill makes, at the pace of a device: what a machine without time has missed is gone.
 type madeSound struct {
 	beat  *beat
 	block [media.BlockSamples]int16
+	made  int64
 }
 
 // start fails on the second call.
@@ -20,8 +24,12 @@ func (m *madeSound) start(fill func(block []int16), deliver func(block []int16, 
 	if m.beat != nil {
 		return errStarted
 	}
-	m.beat = &beat{rate: float64(time.Second / blockTime), slack: soundSlack, step: func(_ int64, due time.Time) bool {
+	m.beat = &beat{rate: float64(time.Second / blockTime), slack: soundSlack, step: func(n int64, due time.Time) bool {
+		for m.made = max(m.made, n-catchUp); m.made < n; m.made++ {
+			fill(m.block[:])
+		}
 		fill(m.block[:])
+		m.made++
 		deliver(m.block[:], due.Add(-blockTime))
 		return true
 	}}

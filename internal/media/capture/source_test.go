@@ -443,3 +443,41 @@ func TestWAVDoesNotDrift(t *testing.T) {
 		}
 	})
 }
+
+// What a file microphone plays goes with the time: a block that nobody had time for is left out, not late for ever.
+func TestWAVKeepsTimeOverAStandstill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.wav")
+	w, err := wav.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 200 {
+		block := make([]int16, media.BlockSamples)
+		block[0] = int16(n)
+		if err := w.Write(block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begun, blocks := time.Now(), 0
+		a := &WAV{Path: path}
+		err := a.Start(func(block []int16, at time.Time) {
+			if want := int64((at.Sub(begun) + blockTime) / blockTime); int64(block[0]) != want {
+				t.Errorf("block %d at the time of %d", block[0], want)
+			}
+			if blocks++; blocks == 50 {
+				time.Sleep(480 * time.Millisecond)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1500*time.Millisecond - blockTime/2)
+		if err := a.Close(); err != nil || blocks < 100 || blocks > 110 {
+			t.Errorf("%d blocks, %v", blocks, err)
+		}
+	})
+}
