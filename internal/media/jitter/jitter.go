@@ -121,7 +121,8 @@ func (b *Buffer) PutCopy(carrier uint16, rtpTime, offset uint32, payload []byte,
 		return
 	}
 	b.loss.copied(depth, b.highSeq)
-	if fec {
+	if fec { // it brings another one's
+		b.count.CopiesReceived++
 		b.loss.copied(depth+1, b.highSeq)
 	}
 	b.insert(packet{seq: s, time: t, samples: int64(n), fec: fec, copied: true, at: now}, payload)

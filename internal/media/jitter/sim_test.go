@@ -65,7 +65,7 @@ func inspectFake(b []byte) (samples int, fec bool, err error) {
 
 func (f *fake) speak(n, samples int, pcm []int16) int {
 	all := said()
-	at := n * samples % len(all)
+	at := (n*samples%len(all) + len(all)) % len(all) // the copy in a first packet is of one before it
 	copy(pcm[copy(pcm[:samples], all[at:]):samples], all)
 	f.last = pcm[samples-1]
 	return samples
