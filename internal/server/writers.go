@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,9 +10,9 @@ const (
 	// writersAtOnce is how many outboxes are written at the same time: news for ten thousand sockets would else be ten
 	// thousand goroutines with their stacks and buffers, to be run by a few cores one after the other.
 	writersAtOnce = 64
-	// stuckAfter is how long a write may hold up others. Next to all end at once, in the kernel's buffer; those that do not,
-	// because the other side does not read, are left to themselves.
-	stuckAfter = 20 * time.Millisecond
+	// stuckAfter is how often writes that hold up others are looked at. Next to all end at once, in the kernel's buffer; those
+	// that were met before, because the other side does not read, are left to themselves.
+	stuckAfter = 10 * time.Millisecond
 )
 
 // writers gives outboxes with something to write a goroutine each, in the order of coming.
@@ -20,15 +21,19 @@ type writers struct {
 
 	mu      sync.Mutex
 	waiting []writing
-	busy    map[*writer]struct{} // those that are not stuck
-	alarm   *time.Timer          // nil: nobody waits
+	busy    []*writer   // those that are not stuck
+	spare   []*writer   // to be used again
+	alarm   *time.Timer // nil: nobody waits
 }
 
 // writing is an outbox that has something to write.
 type writing interface{ write() }
 
 // writer is a goroutine.
-type writer struct{ began time.Time }
+type writer struct {
+	place int  // in busy; -1: it is stuck, and another one does its work
+	slow  bool // was at the same outbox when it was looked at last
+}
 
 // start has it written, now or when its turn comes.
 func (w *writers) start(o writing) {
@@ -43,30 +48,47 @@ func (w *writers) start(o writing) {
 }
 
 func (w *writers) beginLocked(o writing) {
-	me := &writer{time.Now()}
-	if w.busy == nil {
-		w.busy = make(map[*writer]struct{}, writersAtOnce)
+	var me *writer
+	if n := len(w.spare); n > 0 {
+		me, w.spare = w.spare[n-1], w.spare[:n-1]
+	} else {
+		me = &writer{}
 	}
-	w.busy[me] = struct{}{}
-	w.running.Go(func() {
-		for o := o; o != nil; o = w.next(me) {
-			o.write()
-		}
-	})
+	me.place, me.slow = len(w.busy), false
+	w.busy = append(w.busy, me)
+	w.running.Add(1)
+	go w.run(me, o)
+}
+
+func (w *writers) run(me *writer, o writing) {
+	defer w.running.Done()
+	for ; o != nil; o = w.next(me) {
+		o.write()
+	}
+}
+
+// dropLocked takes one out of those that are busy.
+func (w *writers) dropLocked(me *writer) {
+	last := w.busy[len(w.busy)-1]
+	w.busy[me.place], last.place = last, me.place
+	w.busy[len(w.busy)-1] = nil
+	w.busy = w.busy[:len(w.busy)-1]
+	me.place = -1
 }
 
 // next gives a writer who has been waiting for longest; nil: it is not needed any more.
 func (w *writers) next(me *writer) writing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, counts := w.busy[me]; !counts {
-		return nil // was stuck, and another one does its work
-	}
-	if len(w.waiting) == 0 {
-		delete(w.busy, me)
+	if me.place < 0 {
 		return nil
 	}
-	me.began = time.Now()
+	if len(w.waiting) == 0 {
+		w.dropLocked(me)
+		w.spare = append(w.spare, me)
+		return nil
+	}
+	me.slow = false
 	return w.popLocked()
 }
 
@@ -94,11 +116,14 @@ func (w *writers) relieve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alarm = nil
-	now := time.Now()
-	for me := range w.busy {
-		if len(w.waiting) > 0 && now.Sub(me.began) >= stuckAfter {
-			delete(w.busy, me)
+	for _, me := range slices.Clone(w.busy) {
+		switch {
+		case len(w.waiting) == 0:
+		case me.slow:
+			w.dropLocked(me)
 			w.beginLocked(w.popLocked())
+		default:
+			me.slow = true
 		}
 	}
 	if len(w.waiting) > 0 {
