@@ -37,6 +37,7 @@ type protection struct {
 	parity  int // bytes
 	media   int
 	learned []arrival
+	numbers map[uint32]pictureNumber // by RTP time
 }
 
 func newProtection(t *testing.T, rtt time.Duration, lose func() bool) *protection {
@@ -70,12 +71,19 @@ func (p *protection) put(list ...received) {
 		if !bytes.Equal(got.data[20:], bytes.Repeat([]byte{byte(got.rtpTime / 3000)}, len(got.data)-20)) {
 			p.t.Fatal("a picture is not what was sent")
 		}
+		if want := p.numbers[got.rtpTime]; got.number != want {
+			p.t.Fatalf("picture %v says that it is %v", want, got.number)
+		}
 	}
 }
 
 // picture sends one of so many packets; every one is a key frame, so that each stands for itself.
 func (p *protection) picture(packets int) {
 	p.sent++
+	if p.numbers == nil {
+		p.numbers = map[uint32]pictureNumber{}
+	}
+	p.numbers[p.feed.rtpTime] = pictureNumber{uint16(p.sent), true}
 	data := bytes.Repeat([]byte{byte(p.feed.rtpTime / 3000)}, maxPayload*(packets-1)+300)
 	copy(data, keyHeaders[codecVP9])
 	clear(data[len(keyHeaders[codecVP9]):20])

@@ -69,7 +69,10 @@ func (f *protector) add(sequence uint16, payloadType uint8, p *pacedPacket) [][]
 	if p.marker {
 		second |= 0x80
 	}
-	number := pictureNumber{uint16(p.meta.number), p.first}
+	var number pictureNumber // the other side makes the same of what it got: only the first packet says it
+	if p.first {
+		number = pictureNumber{uint16(p.meta.number), true}
+	}
 	shard := protected{second, p.rtpTime, number, p.payload}.append(f.memory())
 	f.run = append(f.run, shard)
 	f.size = max(f.size, len(shard))
