@@ -47,6 +47,7 @@ const (
 	alarmQueue    = 90 * time.Millisecond
 	calmQueue     = 15 * time.Millisecond
 	overFor       = 40 * time.Millisecond
+	jitterQueue   = 25 * time.Millisecond
 	drainFor      = 1500 * time.Millisecond // the longest; what is still there then is the path's own delay
 	fullShare     = 0.90                    // of a full line's rate is used at once,
 	nearShare     = 0.91                    // and this much at most, as long as that is fresh news
@@ -237,9 +238,18 @@ func (e *estimator) adjust(now time.Time) {
 	}
 }
 
+// tolerated is how long a wait may be on a line that passes packets on as fast as they leave: it is jitter that keeps
+// their order, and sending less would change nothing.
+func (e *estimator) tolerated(wait time.Duration) time.Duration {
+	if e.train.unhindered() {
+		wait += jitterQueue
+	}
+	return wait
+}
+
 // overused says whether there is a queue that must go.
 func (e *estimator) overused(now time.Time) bool {
-	if e.queued <= overQueue {
+	if e.queued <= e.tolerated(overQueue) {
 		e.overSince = time.Time{}
 		return false
 	}
@@ -289,7 +299,7 @@ func (e *estimator) cut(full float64, now time.Time) {
 // drain waits until the queue is gone.
 func (e *estimator) drain(now time.Time) {
 	switch {
-	case e.queued < calmQueue:
+	case e.queued < e.tolerated(calmQueue):
 		e.draining = false
 		e.losses.forget() // what the full queue lost says nothing more
 		e.set(max(e.target, min(e.capacity*fullShare, e.before)), "queue is gone")
@@ -306,7 +316,7 @@ func (e *estimator) grow(passed, through float64, now time.Time) {
 		e.capacity = 0
 	}
 	recent := e.losses.within(time.Second, now)
-	if through <= 0 || e.crowded || e.queued > calmQueue || e.judge.trial.on || recent.fraction() > e.judge.always+lossHold {
+	if through <= 0 || e.crowded || e.queued > e.tolerated(calmQueue) || e.judge.trial.on || recent.fraction() > e.judge.always+lossHold {
 		return
 	}
 	growth := fastGrowth
@@ -350,7 +360,7 @@ func (e *estimator) probed(sent, got float64, now time.Time) {
 // probe gives a cluster to send when it is time for one.
 func (e *estimator) probe(now time.Time) (cluster, bool) {
 	p := &e.prober
-	if !p.able || p.active || e.draining || e.judge.trial.on || e.heard.IsZero() || e.queued > calmQueue ||
+	if !p.able || p.active || e.draining || e.judge.trial.on || e.heard.IsZero() || e.queued > e.tolerated(calmQueue) ||
 		e.target > 0.97*float64(e.maxBps) || now.Before(p.next) || now.Sub(e.heard) > 4*e.every {
 		return cluster{}, false
 	}

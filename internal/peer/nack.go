@@ -7,12 +7,11 @@ import (
 
 // nacker knows which packets are missing and when to ask for each again. It is pure. It asks as soon as a gap shows,
 // unless the line is one that lets packets overtake each other, which it learns from those that came late by themselves;
-// again after each round trip, which it learns from what its own requests brought; and on a line that loses much, each
-// time twice, because requests get lost as well.
+// again after each round trip, which it learns from what its own requests brought; and each time more than once, because
+// requests get lost as well: one that does costs another round trip, and often a freeze.
 type nacker struct {
 	holes []hole // by sequence number
 
-	share   float64       // of packets lost, smoothed
 	bypass  float64       // of holes that filled by themselves, smoothed
 	overrun time.Duration // how late those came
 	narrow  bool          // our own way is too narrow to ask twice
@@ -39,11 +38,9 @@ const (
 	maxHoles   = 300
 	askBlind   = 100 * time.Millisecond // between requests while the round trip is not known
 	askFloor   = 20 * time.Millisecond  // between requests on the shortest lines
-	askTwice   = 0.08                   // share of loss from which on requests are repeated
 	maxOverrun = 60 * time.Millisecond
 	fecGrace   = 12 * time.Millisecond // redundancy follows its picture; asking before it wastes the line
 
-	shareWeight  = 1.0 / 64
 	bypassWeight = 1.0 / 16
 	bypassCounts = 0.15 // less than this, and waiting costs more than needless repairs
 )
@@ -53,6 +50,7 @@ const (
 // sound.
 const (
 	repeatAfter    = 8 * time.Millisecond
+	repeatTimes    = 2
 	repeatAboveBps = 300_000
 )
 
@@ -61,9 +59,7 @@ func (n *nacker) open(from, to int64, over bool, now time.Time) {
 	for s := from; s < to; s++ {
 		n.holes = append(n.holes, hole{sequence: s, since: now, over: over})
 		n.lost++
-		n.share += (1 - n.share) * shareWeight
 	}
-	n.share -= n.share * shareWeight
 }
 
 // how tells how a packet came.
@@ -87,7 +83,6 @@ func (n *nacker) fill(sequence int64, h how, now time.Time) {
 	switch h {
 	case byItself:
 		n.lost--
-		n.share -= n.share * shareWeight
 		n.bypass += (1 - n.bypass) * bypassWeight
 		if late := min(now.Sub(gap.since), maxOverrun); late > n.overrun {
 			n.overrun += (late - n.overrun) / 2
@@ -97,7 +92,7 @@ func (n *nacker) fill(sequence int64, h how, now time.Time) {
 		return
 	case resent:
 		n.repaired++
-		if gap.times == 1 && gap.repeats == 0 {
+		if gap.times == 1 { // its repeats are little later
 			n.gotTrip(now.Sub(gap.asked))
 		}
 	case recovered:
@@ -114,7 +109,6 @@ func (n *nacker) madeUnmissed(h how) {
 	} else {
 		n.repaired++
 	}
-	n.share += (1 - n.share) * shareWeight
 }
 
 // gotTrip smooths as TCP does (RFC 6298).
@@ -172,8 +166,8 @@ func (n *nacker) ask(now time.Time, rtt, until time.Duration, redundant bool, ou
 		case h.times == 0 || since >= again:
 			h.asked, h.repeats = now, 0
 			h.times++
-		case n.share > askTwice && !n.narrow && h.repeats == 0 && since >= repeatAfter && since < max(round*2/3, 2*repeatAfter):
-			h.repeats = 1
+		case !n.narrow && h.repeats < repeatTimes && since >= repeatAfter*time.Duration(h.repeats+1) && since < max(round*2/3, 2*repeatAfter):
+			h.repeats++
 		default:
 			continue
 		}

@@ -241,19 +241,19 @@ func TestParityOfALostPictureIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// Where much is lost, requests are repeated: well before the repair that the first one may bring could be here.
-func TestRequestsAreRepeatedWhereMuchIsLost(t *testing.T) {
+// Requests are repeated well before the repair that the first one may bring could be here, unless our way is narrow.
+func TestRequestsAreRepeated(t *testing.T) {
 	for _, c := range []struct {
-		share float64
-		rtt   time.Duration
-		want  []time.Duration
+		narrow bool
+		rtt    time.Duration
+		want   []time.Duration
 	}{
-		{0, 50 * time.Millisecond, []time.Duration{0}},
-		{0.2, 50 * time.Millisecond, []time.Duration{0, 8 * time.Millisecond}},
-		{0.2, 20 * time.Millisecond, []time.Duration{0, 8 * time.Millisecond}},
+		{true, 50 * time.Millisecond, []time.Duration{0}},
+		{false, 50 * time.Millisecond, []time.Duration{0, 8 * time.Millisecond, 16 * time.Millisecond}},
+		{false, 20 * time.Millisecond, []time.Duration{0, 8 * time.Millisecond}},
 	} {
 		began := time.Unix(1000, 0)
-		n := nacker{share: c.share}
+		n := nacker{narrow: c.narrow}
 		n.open(5, 6, false, began)
 		var got []time.Duration
 		for at := time.Duration(0); at < c.rtt; at += time.Millisecond {
@@ -262,7 +262,7 @@ func TestRequestsAreRepeatedWhereMuchIsLost(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, c.want) {
-			t.Errorf("loss %v, rtt %v: asked at %v", c.share, c.rtt, got)
+			t.Errorf("narrow %v, rtt %v: asked at %v", c.narrow, c.rtt, got)
 		}
 	}
 }

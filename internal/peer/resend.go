@@ -22,7 +22,7 @@ const (
 	resendShare  = 0.5
 	resendBurst  = 96 << 10
 	resendFor    = 1200 * time.Millisecond
-	resendTwice  = 0.10 // loss from which a packet is sent again twice: a second request costs a round trip
+	resendTwice  = 0.05 // loss from which a packet is sent again twice: a second request costs a round trip
 	resendSpaced = 15 * time.Millisecond
 	paddingMost  = 224 // bytes in a packet of padding alone
 	paddingFresh = 2 * time.Second
