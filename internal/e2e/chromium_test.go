@@ -28,11 +28,18 @@ func (s *scene) browser(name string) *tab {
 // browserWith is a browser whose pages run that script before their own.
 func (s *scene) browserWith(name, script string) *tab {
 	s.t.Helper()
+	return s.browserAt(name, testkit.ChromiumConfig{Script: script})
+}
+
+// browserAt is a browser of that script, and in that network.
+func (s *scene) browserAt(name string, conf testkit.ChromiumConfig) *tab {
+	s.t.Helper()
 	profile, err := os.MkdirTemp("", "visavis-chromium-") // outside TempDir: Chromium may still write while it ends
 	s.must(err)
 	s.t.Cleanup(func() { _ = os.RemoveAll(profile) })
 	video, sound := clip(s.t, s.Dir, ids[name], tones[name])
-	b, err := testkit.StartChromium(s.ctx, testkit.ChromiumConfig{Dir: profile, CertFile: s.srv.CA, Camera: video, Sound: sound, Script: script})
+	conf.Dir, conf.CertFile, conf.Camera, conf.Sound = profile, s.srv.CA, video, sound
+	b, err := testkit.StartChromium(s.ctx, conf)
 	s.must(err)
 	s.t.Cleanup(b.Close)
 	p, err := b.Open(s.srv.URL, 1100, 700)

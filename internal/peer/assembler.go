@@ -16,6 +16,8 @@ type received struct {
 	codec    codec
 	payload  []byte
 	number   pictureNumber
+	filler   bool   // it only takes a number of the stream: padding, or parity, which is payload then
+	whole    []byte // the packet as parity covers it, with payload at its end; nil: not known
 }
 
 // picture is one whole encoded frame.
@@ -45,8 +47,10 @@ type assembler struct {
 	newestRTP uint32
 	given     int64 // last sequence number of the last picture given; 0: none
 	decoded   references
-	flexible  bool // the sender says what its pictures refer to: it can make recovery frames
-	redundant bool // the sender sends redundancy at the moment
+	flexible  bool  // the sender says what its pictures refer to: it can make recovery frames
+	redundant bool  // the sender sends redundancy at the moment
+	inside    bool  // and in this stream: what takes numbers of it may never come
+	last      place // of the last picture given
 
 	needKey  bool // from the start, after a hole, after the decoder complained
 	needFrom time.Time
@@ -61,6 +65,7 @@ type assembler struct {
 
 type cell struct {
 	full     bool
+	filler   bool
 	sequence int64
 	rtpTime  uint32
 	marker   bool
@@ -85,7 +90,10 @@ const (
 
 // put takes a packet. Packets that are no payload of their codec, come twice or too late are thrown away.
 func (a *assembler) put(r received, now time.Time) {
-	p, ok := depayload(r.codec, r.payload)
+	p, ok := part{}, true
+	if !r.filler {
+		p, ok = depayload(r.codec, r.payload)
+	}
 	if !ok {
 		a.refused++
 		return
@@ -108,7 +116,10 @@ func (a *assembler) put(r received, now time.Time) {
 	} else {
 		a.fill(sequence, r.how, now)
 	}
-	*c = cell{full: true, sequence: sequence, rtpTime: r.rtpTime, marker: r.marker, late: r.how == resent, codec: r.codec, part: p, number: r.number, at: now}
+	*c = cell{
+		full: true, filler: r.filler, sequence: sequence, rtpTime: r.rtpTime, marker: r.marker, late: r.how == resent,
+		codec: r.codec, part: p, number: r.number, at: now,
+	}
 }
 
 // unwrap counts sequence numbers beyond 16 bits. One far from all others is a stream that began anew, if it came by
@@ -126,6 +137,7 @@ func (a *assembler) unwrap(s uint16, h how, now time.Time) (int64, bool) {
 	a.ring = [ringSize]cell{}
 	a.holes = a.holes[:0]
 	a.started, a.next, a.newest, a.given = true, int64(s), int64(s)-1, 0
+	a.last = place{}
 	a.decoded.clear()
 	a.wantKey(now)
 	return int64(s), true
@@ -197,6 +209,7 @@ func (a *assembler) end(sequence int64) (end int64, ok bool) {
 		switch {
 		case c == nil:
 			return 0, false
+		case c.filler:
 		case c.rtpTime != first.rtpTime || c.codec != first.codec:
 			return s, true
 		case c.marker:
@@ -220,6 +233,10 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 		first := a.at(a.next)
 		switch {
 		case first == nil:
+			if at, ok := a.follower(); ok {
+				a.skip(at)
+				continue
+			}
 		case len(first.part.body) == 0: // padding
 			a.release(a.next + 1)
 			continue
@@ -240,12 +257,41 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 			a.skip(at) // nothing before it is needed any more
 			continue
 		}
-		if now.Sub(a.holes[0].since) <= a.limit(rtt) {
+		if now.Sub(a.holes[0].since) <= a.limit(rtt) || a.onlyFillers() {
 			return picture{}, false
 		}
 		a.wantKey(now)
 	}
 	return picture{}, false
+}
+
+// follower finds where the next picture begins when nothing but fillers can be missing before it: it is the one after the
+// last that was given, as their sender counts.
+func (a *assembler) follower() (int64, bool) {
+	if !a.inside {
+		return 0, false
+	}
+	for s := a.next; s <= a.newest; s++ {
+		c := a.at(s)
+		if c == nil || len(c.part.body) == 0 {
+			continue
+		}
+		return s, c.part.first && c.part.place.follows(a.last)
+	}
+	return 0, false
+}
+
+// onlyFillers says whether no picture is known to be missing: nothing came after the last one but fillers.
+func (a *assembler) onlyFillers() bool {
+	if !a.inside || a.last.of == 0 {
+		return false
+	}
+	for s := a.next; s <= a.newest; s++ {
+		if c := a.at(s); c != nil && len(c.part.body) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // entry finds where the latest whole picture begins that needs nothing which is missing: a key frame, or one that says
@@ -275,6 +321,9 @@ func (a *assembler) join(end int64) picture {
 	p.data = make([]byte, 0, size)
 	for s := a.next; s < end; s++ {
 		c := a.at(s)
+		if c.filler {
+			continue
+		}
 		p.data = append(p.data, c.part.body...)
 		p.mended = p.mended || c.late
 		if c.at.Before(p.began) {
@@ -295,7 +344,7 @@ func (a *assembler) note(p *part) {
 		a.keys++
 		a.decoded.clear()
 	}
-	a.flexible = p.flexible
+	a.flexible, a.last = p.flexible, p.place
 	if p.flexible {
 		a.decoded.add(p.id)
 	}

@@ -337,7 +337,7 @@ func TestChaosKeepsReferences(t *testing.T) {
 func FuzzAssembler(f *testing.F) {
 	f.Add([]byte{255, 200, 0xff, 0xff, 0xff}, uint16(0), true)
 	f.Fuzz(func(t *testing.T, data []byte, sequence uint16, vp8 bool) {
-		var a assembler
+		a := assembler{inside: sequence&1 == 1}
 		now := time.Unix(1, 0)
 		c := codecVP9
 		if vp8 {
@@ -353,7 +353,9 @@ func FuzzAssembler(f *testing.F) {
 			if step == 127 {
 				sequence += 3000
 			}
-			a.put(received{sequence: sequence, rtpTime: uint32(step), marker: flags&64 != 0, how: how(flags >> 7), codec: c, payload: payload}, now)
+			a.put(received{
+				sequence: sequence, rtpTime: uint32(step), marker: flags&64 != 0, how: how(flags >> 7), codec: c, payload: payload, filler: step == 126,
+			}, now)
 			now = now.Add(7 * time.Millisecond)
 			for {
 				p, ok := a.take(now, 20*time.Millisecond)

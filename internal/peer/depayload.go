@@ -17,6 +17,27 @@ type part struct {
 	flexible bool
 	id       uint16   // of the picture, 15 bits
 	refs     [3]uint8 // how many pictures back each reference is; 0: no more
+
+	place place // of its picture; known on the first only
+}
+
+// place is a picture's place in the order of its sender's, where packets tell: its id.
+type place struct {
+	id uint16
+	of uint16 // so many there are before they begin anew; 0: it is not told
+}
+
+// placeOf takes an id that was written in 15 bits, or in 7.
+func placeOf(id uint16, long bool) place {
+	if long {
+		return place{id & (1<<15 - 1), 1 << 15}
+	}
+	return place{id & (1<<7 - 1), 1 << 7}
+}
+
+// follows says whether no picture can have been between the two.
+func (t place) follows(last place) bool {
+	return t.of != 0 && t.of == last.of && t.id == (last.id+1)&(last.of-1)
 }
 
 // depayload takes the descriptor off a payload. ok is false for what is no payload of that codec. A body may be empty:
@@ -34,6 +55,9 @@ func depayload(c codec, payload []byte) (p part, ok bool) {
 		}
 		p = part{body: body, first: d.S == 1 && d.PID == 0}
 		p.key = p.first && vpx.Inspect(vpx.VP8, body).Key
+		if p.first && d.I == 1 {
+			p.place = placeOf(d.PictureID, payload[2]&0x80 != 0)
+		}
 	case codecVP9:
 		return depayloadVP9(payload)
 	case codecH264:
@@ -52,6 +76,9 @@ func depayloadVP9(payload []byte) (p part, ok bool) {
 	}
 	p = part{body: body, first: d.B && d.SID == 0}
 	p.key = p.first && !d.P && vpx.Inspect(vpx.VP9, body).Key
+	if p.first && d.I {
+		p.place = placeOf(d.PictureID, payload[1]&0x80 != 0)
+	}
 	if p.first && d.F && d.I && payload[1]&0x80 != 0 { // ids of 7 bits would not tell old pictures from new ones
 		p.flexible, p.id = true, d.PictureID
 		if d.P {

@@ -90,13 +90,7 @@ func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 			return nil, fmt.Errorf("register %s: %w", c, err)
 		}
 	}
-	err = m.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: mimeFEC, ClockRate: 90000, RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}},
-		},
-		PayloadType: payloadFEC,
-	}, webrtc.RTPCodecTypeVideo)
-	if err != nil {
+	if err := registerRedundancy(m); err != nil {
 		return nil, fmt.Errorf("register redundancy: %w", err)
 	}
 	for _, uri := range []string{sdp.SDESMidURI, sdp.TransportCCURI} {
@@ -111,6 +105,29 @@ func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 		return nil, fmt.Errorf("register header extension: %w", err)
 	}
 	return m, nil
+}
+
+// registerRedundancy is for pictures: our own, and after it that of browsers, which have no other.
+func registerRedundancy(m *webrtc.MediaEngine) error {
+	parity := webrtc.RTPCodecParameters{PayloadType: payloadFEC, RTPCodecCapability: webrtc.RTPCodecCapability{
+		MimeType: mimeFEC, ClockRate: 90000, RTCPFeedback: []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBTransportCC}},
+	}}
+	of := func(mime, fmtp string, payloadType webrtc.PayloadType) webrtc.RTPCodecParameters {
+		return webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000, SDPFmtpLine: fmtp}, PayloadType: payloadType,
+		}
+	}
+	for _, p := range []webrtc.RTPCodecParameters{
+		parity,
+		of(mimeVideoRED, "", payloadVideoRED),
+		of(webrtc.MimeTypeRTX, "apt="+strconv.Itoa(payloadVideoRED), payloadVideoREDRTX),
+		of(mimeULPFEC, "", payloadULPFEC),
+	} {
+		if err := m.RegisterCodec(p, webrtc.RTPCodecTypeVideo); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func registerVideo(m *webrtc.MediaEngine, c codec) error {

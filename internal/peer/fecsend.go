@@ -7,7 +7,7 @@ import (
 )
 
 // protector makes parity of the pictures that are sent: over one picture, or over some when they are small and a round
-// trip is long. It belongs to the pacer's goroutine, but for line and share.
+// trip is long. It makes our own, or ULPFEC. It belongs to the pacer's goroutine, but for line and share.
 type protector struct {
 	line   *lossyLine
 	rtt    func() time.Duration
@@ -17,6 +17,7 @@ type protector struct {
 	first    uint16   // sequence number of the first
 	pictures int      // that end in run
 	size     int      // of the longest shard
+	long     bool     // the picture has too many packets for ULPFEC
 	free     [][]byte
 	out      [][]byte
 
@@ -82,7 +83,7 @@ func (f *protector) add(sequence uint16, payloadType uint8, p *pacedPacket) [][]
 	if !p.marker && len(f.run) < protectedRun || p.marker && len(f.run) < 3 && f.pictures < picturesTogether(rtt) && !p.meta.key {
 		return nil
 	}
-	n := f.parities(rtt)
+	n := f.parities(rtt, beyondRepair)
 	f.account(n)
 	for i := range n {
 		shard := make([]byte, f.size)
@@ -119,8 +120,8 @@ func (f *protector) wanted(rtt time.Duration) bool {
 	return loss >= protectFrom && f.target() >= protectBps && (rtt >= waitForRepair || loss >= 0.15)
 }
 
-// parities says how many the run gets.
-func (f *protector) parities(rtt time.Duration) int {
+// parities says how many the run gets; see chooseParities.
+func (f *protector) parities(rtt time.Duration, beyond func(k, m int, loss, again float64) float64) int {
 	loss, again := f.line.odds()
 	target := f.target()
 	share := 0.34
@@ -135,18 +136,19 @@ func (f *protector) parities(rtt time.Duration) int {
 	most := min(max(int(float64(k)*share), 1), maxParity)
 	// On a long line a repair costs more than on a short one: fewer runs may need it.
 	goal := 0.06 * 50 / max(float64(rtt.Milliseconds()), 30)
-	return chooseParities(k, most, loss, again, goal)
+	return chooseParities(k, most, loss, again, goal, beyond)
 }
 
 // chooseParities gives the least number with which at most the share goal of runs of k packets needs a repair; if none
-// does, the most, or none at all when that would hardly help, as with losses that come in long bursts.
-func chooseParities(k, most int, loss, again, goal float64) int {
-	plain := beyondRepair(k, 0, loss, again)
+// does, the most, or none at all when that would hardly help, as with losses that come in long bursts. beyond is the
+// probability that so many parities do not suffice.
+func chooseParities(k, most int, loss, again, goal float64, beyond func(k, m int, loss, again float64) float64) int {
+	plain := beyond(k, 0, loss, again)
 	if plain <= goal {
 		return 0
 	}
 	for m := 1; m <= most; m++ {
-		left := beyondRepair(k, m, loss, again)
+		left := beyond(k, m, loss, again)
 		if left <= goal || m == most && left < plain*0.5 {
 			return m
 		}

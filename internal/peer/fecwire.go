@@ -21,11 +21,16 @@ func (w *wire) sendParity(ssrc uint32, payloadType uint8, rtpTime uint32, payloa
 // sendPaced is the pacer's: it sends a packet of a picture, and has its parities sent right behind the last one.
 func (v *videoSender) sendPaced(p *pacedPacket) error {
 	fec, ssrc := v.track.redundancy()
-	if p.parity {
+	switch {
+	case fec == 0 && p.parity:
+		return v.sendULP(p)
+	case fec == 0:
+		return v.sendInRED(p)
+	case p.parity:
 		v.wire().sendParity(ssrc, fec, p.rtpTime, p.payload)
 		return nil
 	}
-	if err := v.track.send(p); err != nil || fec == 0 {
+	if err := v.track.send(p); err != nil {
 		return err
 	}
 	v.pacer.putParities(p, v.protect.add(v.track.header.SequenceNumber, v.track.header.PayloadType, p))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -397,7 +398,8 @@ func (s *Session) gotTrack(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 		if s.videoIn.ssrc.CompareAndSwap(0, uint32(t.SSRC())) {
 			p := r.GetParameters()
 			s.videoIn.setCodecs(p.Codecs)
-			s.videoIn.number.Store(uint32(numberExtension(p.HeaderExtensions)))
+			s.videoIn.number.Store(uint32(extensionOf(p.HeaderExtensions, numberURI)))
+			s.videoIn.transport.Store(uint32(extensionOf(p.HeaderExtensions, sdp.TransportCCURI)))
 			s.wg.Go(func() { s.videoIn.read(t) })
 		}
 	case webrtc.RTPCodecTypeAudio:

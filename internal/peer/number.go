@@ -14,10 +14,10 @@ import (
 // sender's pictures. Nothing in a call depends on it; it only says at both ends which picture a trace speaks of.
 const numberURI = "http://www.webrtc.org/experiments/rtp-hdrext/video-frame-tracking-id"
 
-// numberExtension finds the id that was negotiated for it, 0 for none.
-func numberExtension(list []webrtc.RTPHeaderExtensionParameter) uint8 {
+// extensionOf finds the id that was negotiated for a header extension, 0 for none.
+func extensionOf(list []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
 	for _, e := range list {
-		if e.URI == numberURI && e.ID > 0 && e.ID < 15 {
+		if e.URI == uri && e.ID > 0 && e.ID < 15 {
 			return uint8(e.ID)
 		}
 	}

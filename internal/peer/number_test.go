@@ -53,7 +53,7 @@ func TestReadNumber(t *testing.T) {
 		}
 	}
 	list := []webrtc.RTPHeaderExtensionParameter{{URI: "other", ID: 1}, {URI: numberURI, ID: 7}}
-	if got := numberExtension(list); got != 7 || numberExtension(list[:1]) != 0 {
+	if got := extensionOf(list, numberURI); got != 7 || extensionOf(list[:1], numberURI) != 0 {
 		t.Errorf("extension %d", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -23,6 +24,9 @@ type track struct {
 	fec    uint8 // payload type of redundancy, 0: not negotiated
 	ssrc   uint32
 	number uint8 // id of the header extension with a picture's number, 0: not negotiated
+
+	redTypes  redTypes // of redundancy towards browsers
+	transport uint8    // id of the header extension with the transport-wide number, 0: not negotiated
 
 	clock captureClock // for reports
 
@@ -50,7 +54,8 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writer, t.codec, t.fec, t.ssrc = c.WriteStream(), p, fecType(c.CodecParameters()), uint32(c.SSRC())
-	t.number = numberExtension(c.HeaderExtensions())
+	t.number, t.transport = extensionOf(c.HeaderExtensions(), numberURI), extensionOf(c.HeaderExtensions(), sdp.TransportCCURI)
+	t.redTypes = redTypesOf(c.CodecParameters())
 	return p, nil
 }
 

@@ -90,18 +90,27 @@ func (w *wire) Close() error {
 
 // transportNumber reads the transport-wide number off an RTP packet (RFC 8285: one-byte or two-byte extensions).
 func transportNumber(b []byte, id uint8) (uint16, bool) {
+	value, ok := extensionValue(b, id)
+	if !ok || len(value) < 2 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(value), true
+}
+
+// extensionValue gives what the header extension with that id says in a whole packet (RFC 8285), as a part of it.
+func extensionValue(b []byte, id uint8) (value []byte, ok bool) {
 	const hasExtension = 0x10
 	at := 12 + 4*int(b0(b)&0x0f)
 	if id == 0 || b0(b)&hasExtension == 0 || len(b) < at+4 {
-		return 0, false
+		return nil, false
 	}
 	profile, length := binary.BigEndian.Uint16(b[at:]), 4*int(binary.BigEndian.Uint16(b[at+2:]))
 	if at += 4; len(b) < at+length {
-		return 0, false
+		return nil, false
 	}
 	oneByte := profile == 0xbede
 	if !oneByte && profile&0xfff0 != 0x1000 {
-		return 0, false
+		return nil, false
 	}
 	for b = b[at : at+length]; len(b) > 0; {
 		if b[0] == 0 { // padding
@@ -111,19 +120,19 @@ func transportNumber(b []byte, id uint8) (uint16, bool) {
 		this, size, head := b[0]>>4, int(b[0]&0x0f)+1, 1
 		if !oneByte {
 			if len(b) < 2 {
-				return 0, false
+				return nil, false
 			}
 			this, size, head = b[0], int(b[1]), 2
 		}
 		if oneByte && this == 15 || len(b) < head+size {
-			return 0, false
+			return nil, false
 		}
-		if this == id && size >= 2 {
-			return binary.BigEndian.Uint16(b[head:]), true
+		if this == id {
+			return b[head : head+size], true
 		}
 		b = b[head+size:]
 	}
-	return 0, false
+	return nil, false
 }
 
 func b0(b []byte) byte {

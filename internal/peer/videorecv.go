@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -36,7 +35,11 @@ type videoReceiver struct {
 	ssrc   atomic.Uint32
 	number atomic.Uint32 // id of the header extension with the picture's number; 0: none
 	parity atomic.Uint32 // payload type of redundancy, 0: none
-	told   atomic.Bool   // the other side takes loss notifications
+	red    atomic.Uint32 // payload types of that for browsers, 0: none
+	ulpfec atomic.Uint32
+	told   atomic.Bool // the other side takes loss notifications
+
+	transport atomic.Uint32 // id of the header extension with the transport-wide number; 0: none
 
 	extra  atomicDuration // shown so much later than needed, for the sound's sake
 	played playedAt
@@ -105,13 +108,21 @@ func (v *videoReceiver) setCodecs(list []webrtc.RTPCodecParameters) {
 			}
 		}
 	}
+	types := redTypesOf(list)
 	for _, p := range list {
-		if apt, ok := aptOf(p); ok && v.codecs[apt] != codecNone {
+		apt, ok := aptOf(p)
+		switch {
+		case !ok:
+		case v.codecs[apt] != codecNone:
 			v.codecs[uint8(p.PayloadType)] = v.codecs[apt]
+			v.rtx[uint8(p.PayloadType)] = apt
+		case types.red != 0 && apt == types.red:
 			v.rtx[uint8(p.PayloadType)] = apt
 		}
 	}
 	v.parity.Store(uint32(fecType(list)))
+	v.red.Store(uint32(types.red))
+	v.ulpfec.Store(uint32(types.ulpfec))
 }
 
 func (v *videoReceiver) codec(payloadType uint8) codec {
@@ -127,22 +138,6 @@ func (v *videoReceiver) repairs(payloadType uint8) uint8 {
 	return v.rtx[payloadType]
 }
 
-// read feeds packets until the track ends.
-func (v *videoReceiver) read(t *webrtc.TrackRemote) {
-	v.ssrc.Store(uint32(t.SSRC()))
-	readAll(t, func(b []byte, attributes interceptor.Attributes) {
-		if attributes.Get(webrtc.AttributeRtxSsrc) != nil {
-			return // came through gotRTX already
-		}
-		var p rtp.Packet
-		if p.Unmarshal(b) != nil {
-			v.count.malformed.Add(1)
-			return
-		}
-		v.put(p, byItself)
-	})
-}
-
 // gotRTX takes an unwrapped retransmission, or redundancy, which travels as such; the payload is the caller's.
 func (v *videoReceiver) gotRTX(payloadType uint8, p rtp.Packet) {
 	if fec := uint8(v.parity.Load()); fec != 0 && payloadType == fec {
@@ -150,22 +145,33 @@ func (v *videoReceiver) gotRTX(payloadType uint8, p rtp.Packet) {
 		return
 	}
 	p.PayloadType = v.repairs(payloadType)
+	if red := uint8(v.red.Load()); red != 0 && p.PayloadType == red {
+		v.putRED(p, nil, resent) // its header is another than parity was made of
+		return
+	}
 	v.put(p, resent)
 }
 
 func (v *videoReceiver) put(p rtp.Packet, h how) {
-	r := received{
+	r, ok := v.packet(p, h)
+	if !ok {
+		v.count.malformed.Add(1)
+		return
+	}
+	r.payload = append([]byte(nil), p.Payload...)
+	v.queue(r)
+}
+
+// packet is what a header says; ok is false for one of no codec of ours.
+func (v *videoReceiver) packet(p rtp.Packet, h how) (r received, ok bool) {
+	r = received{
 		sequence: p.SequenceNumber, rtpTime: p.Timestamp, second: p.PayloadType, marker: p.Marker, how: h,
-		codec: v.codec(p.PayloadType), number: readNumber(&p.Header, uint8(v.number.Load())), payload: append([]byte(nil), p.Payload...),
+		codec: v.codec(p.PayloadType), number: readNumber(&p.Header, uint8(v.number.Load())),
 	}
 	if r.marker {
 		r.second |= 0x80
 	}
-	if r.codec == codecNone {
-		v.count.malformed.Add(1)
-		return
-	}
-	v.queue(r)
+	return r, r.codec != codecNone
 }
 
 func (v *videoReceiver) queue(r received) {
@@ -181,6 +187,7 @@ type receiving struct {
 	v    *videoReceiver
 	a    assembler
 	mend mender
+	ulp  ulpMender
 	when timing
 	seen tracedPictures
 	seqs []uint16
@@ -234,18 +241,22 @@ func (r *receiving) put(p received, now time.Time) {
 			mended = r.mend.gotParity(parity, now)
 		}
 	default:
+		r.a.inside = r.v.red.Load() != 0
 		r.a.put(p, now)
 		if p.how == byItself {
 			r.v.count.received.Add(1)
 		}
-		if r.v.parity.Load() != 0 {
+		switch {
+		case r.v.parity.Load() != 0:
 			mended = r.mend.gotPacket(p)
+		case r.a.inside:
+			mended = r.mendULP(p, now)
 		}
 	}
 	for _, m := range mended {
 		r.a.put(m, now)
 	}
-	r.a.redundant = r.mend.active(now)
+	r.a.redundant = r.mend.active(now) || r.ulp.active(now)
 }
 
 // give hands the decoder what can be decoded.

@@ -60,6 +60,10 @@ type sentStream struct {
 	padded      uint16    // how far back padding has gone from there
 	useless     time.Time // what left before that is of no use any more
 	timestamp   uint32
+
+	red      uint8  // payload type of RED, 0: none is sent; see wrap
+	wrapping bool   // in RED
+	dress    []byte // the last packet that was
 }
 
 type keptPacket struct {
@@ -95,12 +99,17 @@ func (w *wire) BindLocalStream(info *interceptor.StreamInfo, write interceptor.R
 	w.mu.Unlock()
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
 		w.mu.Lock()
-		if len(s.history) > 0 {
-			s.keep(h, payload, w.clock())
+		own, brings := h.PayloadType, cargo{}
+		if len(s.history) > 0 && (s.red == 0 || own != s.red) {
+			s.keep(h, payload, w.clock()) // a repair goes as the codec's own
+			brings = cargo{known: true, ssrc: h.SSRC, seq: h.SequenceNumber}
 		}
-		w.stampLocked(s, h, len(payload), cargo{known: len(s.history) > 0, ssrc: h.SSRC, seq: h.SequenceNumber})
+		h.PayloadType, payload = s.dressLocked(own, payload)
+		w.stampLocked(s, h, len(payload), brings)
 		w.mu.Unlock()
-		return s.write.Write(h, payload, a)
+		n, err := s.write.Write(h, payload, a)
+		h.PayloadType = own
+		return n, err
 	})
 }
 

@@ -24,11 +24,14 @@ func (o *tap) Write(h *rtp.Header, payload []byte, _ interceptor.Attributes) (in
 func newTestWire(t *testing.T) (w *wire, out *tap, video interceptor.RTPWriter) {
 	t.Helper()
 	w, out = newWire(nil), &tap{}
-	video = w.BindLocalStream(&interceptor.StreamInfo{
+	return w, out, w.BindLocalStream(tapInfo(), out)
+}
+
+func tapInfo() *interceptor.StreamInfo {
+	return &interceptor.StreamInfo{
 		SSRC: 1, SSRCRetransmission: 2, PayloadTypeRetransmission: 97, MimeType: webrtc.MimeTypeVP8,
 		RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}},
-	}, out)
-	return w, out, video
+	}
 }
 
 func sendVideo(t *testing.T, w interceptor.RTPWriter, sequence uint16, payload ...byte) {
