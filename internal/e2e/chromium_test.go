@@ -141,6 +141,19 @@ func meet(alice, bob *tab) {
 	bob.met(alice.id, alice.hz)
 }
 
+// talkedInPage has bob, in a browser, accept alice's call, which she ends; each has seen and heard the other.
+func talkedInPage(alice *person, bob *tab) {
+	alice.s.t.Helper()
+	alice.wait("ringing")
+	bob.click("accept")
+	bob.state("active")
+	bob.met(alice.id, alice.hz)
+	alice.ended(signal.EndHangup)
+	bob.ended(signal.EndHangup)
+	alice.exit(0)
+	alice.met(bob.id, bob.hz)
+}
+
 func TestChromiumCallsChromium(t *testing.T) {
 	s := newScene(t, nil)
 	alice, bob := s.browser("alice"), s.browser("bob")

@@ -1,10 +1,6 @@
 package e2e
 
-import (
-	"testing"
-
-	"visavis.example/internal/signal"
-)
+import "testing"
 
 // A client that is given H.264 only and Chromium have no other picture codec in common; both see each other.
 func TestH264WithChromium(t *testing.T) {
@@ -17,12 +13,5 @@ func TestH264WithChromium(t *testing.T) {
 		t.Skip("this Chromium was built without H.264")
 	}
 	alice := s.start("alice", "call", "bob", "--codecs", "h264", "--duration", "10s")
-	alice.wait("ringing")
-	bob.click("accept")
-	bob.state("active")
-	bob.met(alice.id, alice.hz)
-	alice.ended(signal.EndHangup)
-	bob.ended(signal.EndHangup)
-	alice.exit(0)
-	alice.met(bob.id, bob.hz)
+	talkedInPage(alice, bob)
 }

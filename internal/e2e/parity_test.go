@@ -4,7 +4,6 @@ import (
 	"net"
 	"testing"
 
-	"visavis.example/internal/signal"
 	"visavis.example/internal/testkit"
 	"visavis.example/internal/testkit/lossylink"
 )
@@ -22,14 +21,7 @@ func TestParityWithChromium(t *testing.T) {
 		Dial:   func(network, address string) (net.Conn, error) { return link.Dial(lossylink.B, network, address) },
 	})
 	alice := s.start("alice", "call", "bob", "--duration", "16s")
-	alice.wait("ringing")
-	bob.click("accept")
-	bob.state("active")
-	bob.met(alice.id, alice.hz)
-	alice.ended(signal.EndHangup)
-	bob.ended(signal.EndHangup)
-	alice.exit(0)
-	alice.met(bob.id, bob.hz)
+	talkedInPage(alice, bob)
 
 	stats := testkit.Stats(alice.Events())
 	last := stats[len(stats)-1]
