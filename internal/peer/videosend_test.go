@@ -54,6 +54,12 @@ func (t *lineOut) pictures(c codec) (all []picture) {
 // sending is a videoSender that runs, bound to a lineOut.
 func sending(t *testing.T, c codec, set func(*Session)) (*videoSender, *lineOut) {
 	t.Helper()
+	v, out := unstarted(c, set)
+	start(t, v)
+	return v, out
+}
+
+func unstarted(c codec, set func(*Session)) (*videoSender, *lineOut) {
 	s := &Session{Width: 640, Height: 360, FPS: 30}
 	if set != nil {
 		set(s)
@@ -68,12 +74,17 @@ func sending(t *testing.T, c codec, set func(*Session)) (*videoSender, *lineOut)
 	tr.writer, tr.codec = out, webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}}
 	v := newVideoSender(s, tr, tr, []codec{c})
 	v.setTarget(startTargetBps)
+	return v, out
+}
+
+// start runs v until the test ends.
+func start(t *testing.T, v *videoSender) {
+	t.Helper()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() { v.run(stop) })
 	wg.Go(func() { v.pacer.run(stop) })
 	t.Cleanup(func() { close(stop); wg.Wait() })
-	return v, out
 }
 
 // film takes some pictures of the animated scene.
@@ -100,42 +111,6 @@ func film(t *testing.T, width, height, count int) (all []*media.Frame) {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// On accept the newest picture is sent at once, as a key frame: the encoder is open, and the camera's next picture is not
-// waited for.
-func TestFirstPictureWaits(t *testing.T) {
-	v, out := sending(t, codecVP9, nil)
-	var pool media.Pool
-	v.warm()
-	eventually(t, "the encoder is open", func() bool { return loadCodec(&v.count.codec) == "vp9" })
-	for n, f := range film(t, 640, 360, 3) {
-		media.DrawMarker(f, 1, uint16(n))
-		v.deliver(f)
-	}
-	if v.count.frames.Load() != 0 {
-		t.Fatal("sent before the connection takes media")
-	}
-	v.setOpen(true)
-	eventually(t, "the picture", func() bool { return len(out.pictures(codecVP9)) > 0 })
-	first := out.pictures(codecVP9)[0]
-	d, err := vpx.NewDecoder(vpx.VP9)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	got, err := d.Decode(first.data, &pool)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer got.Release()
-	if _, n, ok := media.ReadMarker(got); !first.key || !ok || n != 2 {
-		t.Errorf("key %v, picture %d", first.key, n)
-	}
-	// 1 Mbit/s carries 12.5 kB in 100 ms; the target is 800 kbit/s.
-	if len(first.data) > startTargetBps/8/10 {
-		t.Errorf("the first key frame has %d bytes", len(first.data))
-	}
 }
 
 // buffer is a file in memory.
