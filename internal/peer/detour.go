@@ -47,6 +47,13 @@ func (d *detour) heard(b []byte) {
 	}
 }
 
+// askedBy notes a check that pion will see as if it had come by its own path.
+func (d *detour) askedBy(way packetPath, b []byte) {
+	if stunType(b) == stunRequest {
+		d.carrier.gate.askers.asked(b, way)
+	}
+}
+
 // take gives a packet that waits for pion.
 func (d *detour) take(b []byte) (int, bool) {
 	select {
@@ -190,6 +197,7 @@ func (g *gate) gotSpare(p packetPath, b []byte) {
 	switch {
 	case d != nil && d.by == p:
 		d.heard(b)
+		d.askedBy(p, b)
 		d.deliver(b)
 	case kind == stunRequest:
 		g.answer(p, b)

@@ -192,3 +192,85 @@ func TestSpareOutlivesErrors(t *testing.T) {
 		t.Error("it is still there")
 	}
 }
+
+// incoming is a socket with packets to read.
+type incoming struct {
+	mute
+	packets [][]byte
+	from    netip.AddrPort
+}
+
+func (c *incoming) ReadFrom(b []byte) (int, net.Addr, error) {
+	if len(c.packets) == 0 {
+		return 0, nil, net.ErrClosed
+	}
+	p := c.packets[0]
+	c.packets = c.packets[1:]
+	return copy(b, p), net.UDPAddrFromAddrPort(c.from), nil
+}
+
+// While a detour stands, a check is answered by the way that it came by, and only that: who asked by pion's own path would
+// take it for dead. What pion sends of itself takes the detour.
+func TestAnswersGoWhereTheCheckCameFrom(t *testing.T) {
+	at := func(port int) placed { return placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: port}} }
+	own := &incoming{mute: mute{placed: at(1001)}, from: netip.MustParseAddrPort("203.0.113.1:8")}
+	aside, later := &mute{placed: at(1002)}, &mute{placed: at(1003)}
+	g := &gate{arrivals: &arrivalLog{}, got: func(packetPath, []byte) {}}
+	g.open()
+	carrier := g.newConn(own)
+	spare := func(c *mute) packetPath {
+		return wayFrom(&gateConn{UDPConn: c, gate: g, done: make(chan struct{})}, "203.0.113.9:8")
+	}
+	g.bend(carrier, own.from, spare(aside))
+	buf := make([]byte, 1500)
+	asks := func(by *incoming) {
+		t.Helper()
+		check := move(t, "us:them", "secret of the call", 1)
+		if by != nil {
+			by.packets = append(by.packets, check)
+		} else {
+			g.gotSpare(g.detour.Load().by, check)
+		}
+		if n, from, err := carrier.ReadFrom(buf); err != nil || !bytes.Equal(buf[:n], check) || from.String() != own.from.String() {
+			t.Fatalf("pion read %d bytes from %v: %v", n, from, err)
+		}
+	}
+	says := func(kind stun.MessageType) {
+		t.Helper()
+		m := &stun.Message{TransactionID: [stun.TransactionIDSize]byte(buf[8:20]), Type: kind}
+		m.WriteHeader()
+		if _, err := carrier.WriteTo(m.Raw, net.UDPAddrFromAddrPort(own.from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := func(what string, direct, detour, second int) {
+		t.Helper()
+		if len(own.wrote) != direct || len(aside.wrote) != detour || len(later.wrote) != second {
+			t.Errorf("%s: %d by pion's own path, %d and %d by detours", what, len(own.wrote), len(aside.wrote), len(later.wrote))
+		}
+		own.wrote, aside.wrote, later.wrote = nil, nil, nil
+	}
+	asks(own)
+	says(stun.BindingSuccess)
+	sent("answer to a check by pion's own path", 1, 0, 0)
+	asks(own)
+	says(stun.BindingError)
+	sent("refusal of one", 1, 0, 0)
+	says(stun.BindingError)
+	sent("another one, to nobody's check", 0, 1, 0)
+	asks(nil)
+	says(stun.BindingRequest)
+	sent("check of pion's", 0, 1, 0)
+	g.bend(carrier, own.from, spare(later))
+	says(stun.BindingSuccess)
+	sent("answer to a check by the detour of before", 0, 1, 0)
+	asks(nil)
+	says(stun.BindingSuccess)
+	sent("answer to a check by the detour", 0, 0, 1)
+	for range 3 * askersKept {
+		asks(own)
+	}
+	g.forget()
+	says(stun.BindingSuccess)
+	sent("answer after the end of the detour", 1, 0, 0)
+}

@@ -25,6 +25,7 @@ type gate struct {
 
 	opened atomic.Bool
 	detour atomic.Pointer[detour]
+	askers askers
 	names  atomic.Pointer[checkNames]
 	obeyed atomic.Uint32                           // the number of the last move of the other's that was followed
 	chosen atomic.Pointer[packetPath]              // pion is to use it
@@ -126,6 +127,9 @@ func (c *gateConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if !c.gate.opened.Load() && !(stunType(b) == stunRequest && !hasUsername(b)) {
 		return len(b), nil
 	}
+	if way, ok := c.gate.askers.way(b); ok {
+		return way.conn.UDPConn.WriteTo(b, net.UDPAddrFromAddrPort(way.to))
+	}
 	if d := c.gate.detour.Load(); d != nil && d.starts(c, to) {
 		return d.by.conn.UDPConn.WriteTo(b, net.UDPAddrFromAddrPort(d.by.to))
 	}
@@ -150,7 +154,11 @@ func (c *gateConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		case c.gate.keeps(c, b[:n], from):
 		case d != nil && d.isBy(c, from):
 			d.heard(b[:n])
+			d.askedBy(d.by, b[:n])
 			return n, d.pions(), nil
+		case d != nil && d.starts(c, from):
+			d.askedBy(packetPath{c, d.from}, b[:n])
+			return n, from, nil
 		default:
 			return n, from, nil
 		}
@@ -263,6 +271,7 @@ func (g *gate) forget() {
 	g.chosen.Store(nil)
 	g.taken.Store(nil)
 	g.agreed.Store(nil)
+	g.askers.forget()
 	g.closeSpares(func(*gateConn) bool { return true })
 	g.mu.Lock()
 	defer g.mu.Unlock()
