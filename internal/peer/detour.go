@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
@@ -254,7 +255,7 @@ func (g *gate) answer(p packetPath, b []byte) {
 	if reply, err := stun.Build(m, stun.BindingSuccess, at, integrity, stun.Fingerprint); err == nil {
 		_, _ = p.conn.UDPConn.WriteTo(reply.Raw, net.UDPAddrFromAddrPort(p.to))
 	}
-	if number, ok := moveNumber(m); ok && g.follows(number, p.to, false) {
+	if number, ok := moveNumber(m); ok && g.follows(number, p.to, false, nil) {
 		g.got(p, b)
 	}
 }
@@ -288,7 +289,7 @@ func (g *gate) consent(to netip.AddrPort, now time.Time) {
 
 // follows says whether to go where a check says that the other has moved: once for each move, and not before that address
 // has answered us. Whoever checks may have made up where from.
-func (g *gate) follows(number uint32, to netip.AddrPort, answered bool) bool {
+func (g *gate) follows(number uint32, to netip.AddrPort, answered bool, across io.Writer) bool {
 	if number <= g.obeyed.Load() {
 		return false
 	}
@@ -296,7 +297,7 @@ func (g *gate) follows(number uint32, to netip.AddrPort, answered bool) bool {
 	at, ok := g.consents[to]
 	g.mu.Unlock()
 	if !answered && (!ok || time.Since(at) > consentFor) {
-		g.ask(to)
+		g.ask(to, across)
 		return false // it says so again
 	}
 	return g.obeys(number)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -43,7 +44,7 @@ func TestSpareHeedsTheOtherAlone(t *testing.T) {
 	g := &gate{got: func(packetPath, []byte) { followed++ }}
 	p := wayFrom(&gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}, "203.0.113.1:9")
 	asked := 0
-	g.ask = func(to netip.AddrPort) {
+	g.ask = func(to netip.AddrPort, _ io.Writer) {
 		if asked++; to != p.to {
 			t.Errorf("asks %v", to)
 		}
@@ -114,7 +115,7 @@ func TestDetourIsBounded(t *testing.T) {
 // is no sign that a move was followed.
 func TestSpareTakesMediaOfProvenWays(t *testing.T) {
 	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
-	g := &gate{got: func(packetPath, []byte) {}, ask: func(netip.AddrPort) {}}
+	g := &gate{got: func(packetPath, []byte) {}, ask: func(netip.AddrPort, io.Writer) {}}
 	g.names.Store(&checkNames{"us:them", "secret of the call"})
 	carrier := &gateConn{UDPConn: socket, gate: g}
 	own := wayFrom(carrier, "203.0.113.1:8")

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"net/netip"
 	"strconv"
@@ -225,8 +226,11 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	// Later pion takes the path that the pathFinder has found, or that the other side has moved to.
 	se.SetICEBindingRequestHandler(func(m *stun.Message, local, remote ice.Candidate, pair *ice.CandidatePair) bool {
 		at, _ := netip.ParseAddr(remote.Address())
-		answered := pair.ResponsesReceived() > 0 || local.Type() == ice.CandidateTypeRelay // which only pion can check from
-		return s.hold.gate.agrees(m, netip.AddrPortFrom(at.Unmap(), uint16(remote.Port())), answered)
+		var across io.Writer
+		if local.Type() == ice.CandidateTypeRelay {
+			across = pair
+		}
+		return s.hold.gate.agrees(m, netip.AddrPortFrom(at.Unmap(), uint16(remote.Port())), pair.ResponsesReceived() > 0, across)
 	})
 	if s.network != nil {
 		se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -234,7 +238,7 @@ func newConnection(s *Session, w *wire, prefer []codec) (*webrtc.PeerConnection,
 	if s.Held {
 		holdBack(&se)
 	}
-	s.relays = newRelayDialer(s)
+	s.relays = newRelayDialer(s, &s.hold.gate.across)
 	se.SetICEProxyDialer(s.relays)
 	api := webrtc.NewAPI(webrtc.WithSettingEngine(se), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r))
 	pc, err := api.NewPeerConnection(c)

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -21,11 +22,13 @@ type gate struct {
 	arrivals *arrivalLog
 
 	got func(p packetPath, b []byte) // a check, or the answer to one of ours; borrows b and must not block
-	ask func(to netip.AddrPort)      // checks an address that has to answer first; must not block
+	// ask checks an address that has to answer first, across a relay of ours or, nil, from our own sockets; must not block.
+	ask func(to netip.AddrPort, across io.Writer)
 
 	opened atomic.Bool
 	detour atomic.Pointer[detour]
 	askers askers
+	across across
 	names  atomic.Pointer[checkNames]
 	obeyed atomic.Uint32                           // the number of the last move of the other's that was followed
 	chosen atomic.Pointer[packetPath]              // pion is to use it
@@ -86,7 +89,7 @@ func (g *gate) ListenPacket(network, at string) (net.PacketConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStampedConn(c, g.arrivals), nil
+	return &relaySocket{newStampedConn(c, g.arrivals), &g.across}, nil
 }
 
 func (g *gate) newConn(c transport.UDPConn) *gateConn {
@@ -255,10 +258,11 @@ func (g *gate) expects(id [transactionIDSize]byte, now time.Time) bool {
 }
 
 // agrees is pion's question at each check that it has found good: whether to use this path from now on. answered: pion has
-// checked the path itself, which one that controls ICE does no more once it has chosen.
-func (g *gate) agrees(m *stun.Message, to netip.AddrPort, answered bool) bool {
+// checked the path itself, which one that controls ICE does no more once it has chosen. across: writes by it, if it begins at
+// a relay of ours.
+func (g *gate) agrees(m *stun.Message, to netip.AddrPort, answered bool, across io.Writer) bool {
 	if number, ok := moveNumber(m); ok {
-		return g.follows(number, to, answered)
+		return g.follows(number, to, answered, across)
 	}
 	agreed := g.agreed.Load()
 	return agreed != nil && *agreed == m.TransactionID
@@ -272,6 +276,7 @@ func (g *gate) forget() {
 	g.taken.Store(nil)
 	g.agreed.Store(nil)
 	g.askers.forget()
+	g.across.forget()
 	g.closeSpares(func(*gateConn) bool { return true })
 	g.mu.Lock()
 	defer g.mu.Unlock()

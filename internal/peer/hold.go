@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"io"
 	"net/netip"
 	"strings"
 	"time"
@@ -104,9 +105,14 @@ func (s *Session) openNetwork() error {
 	s.hold.gate = &gate{Net: base, arrivals: &s.wire.feedback.arrivals, got: func(p packetPath, b []byte) {
 		own := append([]byte(nil), b...)
 		s.box.post(func() { s.gotCheck(p, own) })
-	}, ask: func(to netip.AddrPort) {
+	}, ask: func(to netip.AddrPort, across io.Writer) {
+		if across != nil {
+			s.askAcross(to, across)
+			return
+		}
 		s.box.post(func() { s.askConsent(to) })
 	}}
+	s.hold.gate.across.got = func(to netip.AddrPort, b []byte) { s.box.post(func() { s.answeredAcross(to, b) }) }
 	if !s.Held {
 		s.hold.gate.open()
 	}

@@ -18,6 +18,7 @@ type relayDialer struct {
 	tls     *tls.Config   // nil: the system's roots
 	network transport.Net // nil: the machine's
 	secure  map[string]bool
+	across  *across
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -25,8 +26,8 @@ type relayDialer struct {
 // relayDial is for connecting, and for the handshake as well: in its time a call is up by another way.
 const relayDial = 8 * time.Second
 
-func newRelayDialer(s *Session) *relayDialer {
-	d := &relayDialer{tls: s.RelayTLS, network: s.network, secure: map[string]bool{}}
+func newRelayDialer(s *Session, across *across) *relayDialer {
+	d := &relayDialer{tls: s.RelayTLS, network: s.network, across: across, secure: map[string]bool{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	for _, server := range s.ICEServers {
 		for _, url := range server.URLs {
@@ -54,7 +55,7 @@ func (d *relayDialer) Dial(_, address string) (net.Conn, error) {
 		c = v6
 	}
 	if !d.secure[address] {
-		return c, nil
+		return &relayStream{c, d.across}, nil
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if d.tls != nil {
@@ -67,7 +68,7 @@ func (d *relayDialer) Dial(_, address string) (net.Conn, error) {
 		_ = c.Close()
 		return nil, err
 	}
-	return secure, nil
+	return &relayStream{secure, d.across}, nil
 }
 
 func (d *relayDialer) connect(ctx context.Context, network, address string) (net.Conn, error) {

@@ -84,7 +84,7 @@ func TestCallThroughTLSOnly(t *testing.T) {
 func TestAForeignRelayIsRefused(t *testing.T) {
 	servers, _, d := secureRelay(t, "127.0.0.1")
 	s := &Session{ICEServers: servers(), RelayTLS: &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}}
-	dialer := newRelayDialer(s)
+	dialer := newRelayDialer(s, &across{})
 	defer dialer.close()
 	if c, err := dialer.Dial("tcp4", d.Addr().String()); err == nil {
 		_ = c.Close()
