@@ -86,6 +86,30 @@ func TestSpareHeedsTheOtherAlone(t *testing.T) {
 	}
 }
 
+// A nomination without a number is ICE's own: pion heeds it of who controls ICE, by paths that it has checked, and nothing
+// else does. It moves nobody, neither by a spare nor against pion's will.
+func TestUseCandidateIsNoMove(t *testing.T) {
+	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
+	g := &gate{got: func(packetPath, []byte) { t.Error("it is followed") }, ask: func(netip.AddrPort, io.Writer) { t.Error("its address is asked") }}
+	g.names.Store(&checkNames{"us:them", "secret of the call"})
+	p := wayFrom(&gateConn{UDPConn: socket, gate: g, done: make(chan struct{})}, "203.0.113.1:9")
+	for _, role := range []stun.AttrType{stun.AttrICEControlling, stun.AttrICEControlled} {
+		m, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername("us:them"),
+			stun.RawAttribute{Type: role, Value: []byte{0, 0, 0, 0, 0, 0, 0, 1}},
+			stun.RawAttribute{Type: stun.AttrUseCandidate}, stun.NewShortTermIntegrity("secret of the call"), stun.Fingerprint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.gotSpare(p, m.Raw)
+		if g.agrees(m, p.to, true, nil) {
+			t.Error("pion is told to follow it")
+		}
+	}
+	if len(socket.wrote) != 2 {
+		t.Errorf("%d answers", len(socket.wrote))
+	}
+}
+
 // What comes for pion faster than it reads is dropped, not kept.
 func TestDetourIsBounded(t *testing.T) {
 	socket := &mute{placed: placed{addr: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1001}}}
