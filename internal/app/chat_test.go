@@ -131,6 +131,9 @@ func TestUnreadAndHistory(t *testing.T) {
 
 func TestCallsList(t *testing.T) {
 	test(t, func(t *testing.T, r *rig) {
+		if s := r.now(); !s.CallsLoaded || len(s.Calls) > 0 {
+			t.Errorf("loaded %v, %d calls", s.CallsLoaded, len(s.Calls))
+		}
 		for i := range 120 {
 			r.server.list = append(r.server.list, signal.CallRecord{ID: fmt.Sprintf("call-%03d-0123456789", i)})
 		}

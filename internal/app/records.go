@@ -40,6 +40,7 @@ func (a *App) loadCalls(more bool) {
 
 func (a *App) gotCalls(before string, got signal.Calls) {
 	old := a.snap.Calls
+	a.snap.CallsLoaded = true
 	switch {
 	case before == "" && len(old) > len(got.Calls):
 		// Fresh first page over older pages that are here already: keep those that continue it.

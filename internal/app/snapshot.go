@@ -49,6 +49,7 @@ type Snapshot struct {
 
 	Calls       []signal.CallRecord // newest first
 	CallsMore   bool
+	CallsLoaded bool               // the server has said which there are, be it none
 	CallDetails *signal.CallRecord // of the last ShowCall
 
 	Notices []string // for people: what is missing ("No camera found"), newest last, at most 3

@@ -124,7 +124,7 @@ func signedIn() app.Snapshot {
 			said(3, self.ID, self.Name, "", "Since yesterday. Calls go direct when they can, and through its relay when they cannot.", -2*time.Hour),
 		},
 		Chats: map[string][]app.Line{"bob": bobChat(self)},
-		Calls: recordsForTest(), CallsMore: true,
+		Calls: recordsForTest(), CallsMore: true, CallsLoaded: true,
 		Settings: app.Settings{
 			Server: "calls.example.org", Name: self.Name, Theme: "dark", EchoCancellation: true, NoiseSuppression: true, GainControl: true,
 		},

@@ -270,19 +270,46 @@ func TestCallsAndDetails(t *testing.T) {
 }
 
 func TestMissedCallsAreCounted(t *testing.T) {
-	w, f := open(t, 1100, 700, signedIn())
-	b := w.main.side
-	f.set(func(s *app.Snapshot) {
-		c := s.Calls[0]
-		c.ID = "call-0"
-		s.Calls = append([]signal.CallRecord{c}, s.Calls...)
-	})
-	if b.callsSeen != "call-1" {
-		t.Error("seen:", b.callsSeen)
+	missed := func(ids ...string) (list []signal.CallRecord) {
+		for _, id := range ids {
+			list = append(list, signal.CallRecord{ID: id, Missed: true})
+		}
+		return list
 	}
-	b.tabs.Select(tabCalls)
-	if b.callsSeen != "call-0" {
-		t.Error("looking at the list did not count as seeing:", b.callsSeen)
+	// Each step is what the server has said by then.
+	for name, steps := range map[string][]struct {
+		loaded bool
+		calls  []signal.CallRecord
+		want   int
+	}{
+		"somebody new":        {{false, nil, 0}, {true, nil, 0}, {true, missed("1"), 1}, {true, missed("2", "1"), 2}},
+		"missed while away":   {{false, nil, 0}, {true, missed("1"), 0}, {true, missed("2", "1"), 1}},
+		"not missed":          {{true, nil, 0}, {true, []signal.CallRecord{{ID: "1"}}, 0}, {true, append(missed("2"), signal.CallRecord{ID: "1"}), 1}},
+		"loaded at first":     {{true, missed("1"), 0}, {true, missed("1"), 0}, {true, missed("2", "1"), 1}},
+		"forgotten meanwhile": {{true, missed("1"), 0}, {true, nil, 0}, {true, missed("2"), 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := signedIn()
+			start.Calls, start.CallsLoaded = steps[0].calls, steps[0].loaded
+			w, f := open(t, 1100, 700, start)
+			tabs := w.main.side.tabs
+			for i, step := range steps {
+				f.set(func(s *app.Snapshot) { s.Calls, s.CallsLoaded = step.calls, step.loaded })
+				if got := tabs.Count(tabCalls); got != step.want {
+					t.Errorf("step %d: %d missed calls, want %d", i, got, step.want)
+				}
+			}
+			tabs.Select(tabCalls)
+			tabs.Select(tabPeople)
+			if got := tabs.Count(tabCalls); got != 0 {
+				t.Errorf("%d missed calls after a look at the list", got)
+			}
+			f.set(func(s *app.Snapshot) { *s = app.Snapshot{} })
+			f.set(func(s *app.Snapshot) { *s = signedIn() })
+			if got := tabs.Count(tabCalls); got != 0 {
+				t.Errorf("%d missed calls are news to somebody else", got)
+			}
+		})
 	}
 }
 

@@ -57,6 +57,7 @@ type sideBar struct {
 	lobbyHit  bool
 	foundCall []signal.CallRecord
 	callsSeen string // newest call when the list was last in sight
+	callsOld  bool   // what was in the list at the start is known, be it nothing
 }
 
 func newSideBar(w *window, m *mainPage) *sideBar {
@@ -168,7 +169,7 @@ func (b *sideBar) choose(c choice) {
 
 // forget drops what is remembered of whoever was signed in.
 func (b *sideBar) forget() {
-	b.s, b.callsSeen = app.Snapshot{}, ""
+	b.s, b.callsSeen, b.callsOld = app.Snapshot{}, "", false
 	b.search.SetText("")
 	b.tabs.Select(tabPeople)
 	b.refill()
@@ -232,9 +233,11 @@ func (b *sideBar) counts() {
 		n += p.Unread
 	}
 	b.tabs.SetCount(tabPeople, n)
-	if b.tabs.On() == tabCalls && len(b.s.Calls) > 0 {
+	// What was missed before the start is in the list, and not news.
+	if old := b.s.CallsLoaded && !b.callsOld; len(b.s.Calls) > 0 && (old || b.tabs.On() == tabCalls) {
 		b.callsSeen = b.s.Calls[0].ID
 	}
+	b.callsOld = b.s.CallsLoaded
 	missed := 0
 	for _, c := range b.s.Calls {
 		if c.ID == b.callsSeen {
@@ -243,10 +246,6 @@ func (b *sideBar) counts() {
 		if c.Missed {
 			missed++
 		}
-	}
-	if b.callsSeen == "" && len(b.s.Calls) > 0 { // what was missed before the start is in the list, and not news
-		b.callsSeen = b.s.Calls[0].ID
-		missed = 0
 	}
 	b.tabs.SetCount(tabCalls, missed)
 }

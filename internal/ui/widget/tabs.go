@@ -50,6 +50,9 @@ func (t *Tabs) SetCount(i, n int) {
 	t.parts[i].Refresh()
 }
 
+// Count gives that number.
+func (t *Tabs) Count(i int) int { return t.parts[i].badge.Count() }
+
 // CreateRenderer implements fyne.Widget.
 func (t *Tabs) CreateRenderer() fyne.WidgetRenderer {
 	objects := []fyne.CanvasObject{t.back}
