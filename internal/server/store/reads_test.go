@@ -118,7 +118,8 @@ func TestUnreadLeavesOut(t *testing.T) {
 	}
 }
 
-// However much was said before, only what is new is walked over: an account must not be able to hold up all readers.
+// However much was said before, only what is new is walked over, and of that the index alone: an account must not be able to
+// hold up all readers.
 func TestUnreadWalksOnlyWhatIsNew(t *testing.T) {
 	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
 	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+unreadQuery, "bob", 1, maxUnread, 10)
@@ -138,10 +139,10 @@ func TestUnreadWalksOnlyWhatIsNew(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"SEARCH messages USING COVERING INDEX messages_to (to_id=?)":                       1, // its first entry: min
-		"SEARCH messages USING COVERING INDEX messages_to (to_id=? AND from_id>?)":         1,
-		"SEARCH m USING INDEX messages_to (to_id=? AND from_id=? AND rowid>? AND rowid<?)": 2,
-		"SEARCH m USING INDEX messages_room (room=? AND id>? AND id<?)":                    1,
+		"SEARCH messages USING COVERING INDEX messages_to (to_id=?)":                                              1, // its first entry: min
+		"SEARCH messages USING COVERING INDEX messages_to (to_id=? AND from_id>?)":                                1,
+		"SEARCH m USING COVERING INDEX messages_to (to_id=? AND from_id=? AND blocked=? AND rowid>? AND rowid<?)": 2,
+		"SEARCH m USING INDEX messages_room (room=? AND id>? AND id<?)":                                           1,
 	}
 	if err := rows.Err(); err != nil || !maps.Equal(walks, want) {
 		t.Errorf("%v; it walks over %v, want %v", err, walks, want)
@@ -193,6 +194,23 @@ func until(t *testing.T, done func() bool) {
 		case <-tick.C:
 		case <-ctx.Done():
 			t.Fatal("it never came")
+		}
+	}
+}
+
+// Of more chats than are asked for it is the newest that are told, and they alone are counted in.
+func TestUnreadTellsTheNewest(t *testing.T) {
+	s := start(t, filepath.Join(t.TempDir(), "visavis.db"))
+	withUsers(t, s, "alice", "bob", "carol", "dora")
+	j := journal(t, s)
+	defer j.Close()
+	var last int64
+	for _, from := range []string{"dora", "carol", "alice", "carol"} {
+		last = said(t, j, Message{From: from, To: "bob", Text: "x", Sent: noon.Add(time.Hour)})
+	}
+	for limit, want := range [][]Unread{nil, {{"carol", 2, last}}, {{"carol", 2, last}, {"alice", 1, last - 1}}} {
+		if _, got, err := s.Unread(t.Context(), "bob", limit); err != nil || !slices.Equal(got, want) {
+			t.Errorf("of %d chats: %+v, %v, want %+v", limit, got, err, want)
 		}
 	}
 }
