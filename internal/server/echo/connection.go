@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
@@ -90,6 +91,7 @@ func newAPI(sections []offered, loopback bool) (*webrtc.API, error) {
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // a caller that hides behind mDNS finds us instead
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetReceiveMTU(receiveMTU)
+	settings.SetDTLSRetransmissionInterval(50 * time.Millisecond) // as peer's: a lost packet should not cost pion's second
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors),
 		webrtc.WithSettingEngine(settings)), nil
 }
