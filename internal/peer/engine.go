@@ -75,7 +75,8 @@ func mediaEngine(prefer []codec) (*webrtc.MediaEngine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register opus: %w", err)
 	}
-	// After opus, so that browsers go on sending plain opus: whoever knows what it is for sends it by its own choice.
+	// After opus, so that browsers send plain opus: whoever knows what it is for sends it by its own choice, and our browser
+	// client reads this to its browser in the other order while packets are lost (copies.js).
 	err = m.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: redFmtp,

@@ -5,6 +5,7 @@
  * capture.js's matter.
  */
 import {Channel, dataLabel, dataProtocol} from './channel.js';
+import {Copies} from './copies.js';
 
 /** @typedef {import('./protocol.js').ICEServer} ICEServer */
 /** @typedef {import('./protocol.js').Candidate} Candidate */
@@ -92,6 +93,9 @@ export class Peer {
     /** @type {any} */ #stats = null;
     #channel;
     #received = {packets: 0, lost: 0};
+    #copies = new Copies();
+    /** The other side's last description, as it was sent. */
+    #theirs = '';
     #began = performance.now();
     #measured = 0;
     #networkChanged = -Infinity;
@@ -184,8 +188,7 @@ export class Peer {
             const pc = this.#pc;
             if (pc.signalingState !== 'stable' && this.#offerer)
                 return; // both offered: the callee takes the caller's
-            await pc.setRemoteDescription({type: 'offer', sdp});
-            await this.#addEarly();
+            await this.#describe('offer', sdp);
             for (const kind of /** @type {Kind[]} */ (['audio', 'video'])) {
                 const t = this.#transceiver(kind);
                 if (!t)
@@ -204,8 +207,7 @@ export class Peer {
         this.#do(async () => {
             if (this.#pc.signalingState !== 'have-local-offer')
                 return;
-            await this.#pc.setRemoteDescription({type: 'answer', sdp});
-            await this.#addEarly();
+            await this.#describe('answer', sdp);
         });
     }
 
@@ -261,6 +263,17 @@ export class Peer {
         this.#offers++;
         await pc.setLocalDescription(await pc.createOffer({iceRestart: this.#wasUp}));
         this.#owner.onOffer(this.#sdp());
+    }
+
+    /**
+     * Takes the other side's description.
+     * @param {'offer'|'answer'} type
+     * @param {string} sdp
+     */
+    async #describe(type, sdp) {
+        await this.#pc.setRemoteDescription({type, sdp: this.#copies.read(sdp, this.#pc)});
+        this.#theirs = sdp;
+        await this.#addEarly();
     }
 
     #sdp() {
@@ -382,6 +395,9 @@ export class Peer {
         if (this.#wasUp && !this.#closed && now - this.#measured >= statsEveryMs - eagerEveryMs) {
             this.#measured = now;
             this.#owner.onQuality(this.#quality(report, stats));
+            const copies = this.#copies;
+            if (!this.#held && copies.look(stats, selectedPair(report, stats)?.availableOutgoingBitrate, now) !== copies.on)
+                this.#do(() => copies.turn(this.#pc, this.#theirs, now));
         }
     }
 
