@@ -51,6 +51,9 @@ func (r routed) LocalAddr() net.Addr {
 
 func (m *mobile) Dial(network, to string) (net.Conn, error) {
 	c, err := m.Net.Dial(network, to)
+	if network != "udp" {
+		return c, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return routed{c, m.route}, err

@@ -338,7 +338,7 @@ func (s *Session) pathChanged() {
 		if s.talk.path != "" {
 			s.bandwidth.pathChanged(time.Now())
 		}
-		s.talk.path = path
+		s.talk.path, s.roam.relay = path, s.relayRoute()
 		s.tend(time.Now())
 	}
 	if relay := s.relayed(); s.talk.up && relay != s.talk.relay {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/pion/transport/v4/stdnet"
 )
 
 // A call by a relay of ours cannot move beside it: when its network is gone it restarts at once, and nothing is left that
@@ -36,4 +38,70 @@ func TestMoveFromARelay(t *testing.T) {
 	}
 	eventually(t, "another offer", func() bool { return offers(a) == 2 })
 	nextPicture(t, a, b)
+}
+
+// onRelay is a call by a relay of ours, from a machine whose networks come and go.
+func onRelay(t *testing.T, url string, held bool) (m *mobile, a, b *party) {
+	t.Helper()
+	n, err := stdnet.NewNet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = &mobile{Net: n}
+	m.set(wifi, wifi)
+	a, b = newPair(t, func(s *Session) {
+		s.RelayOnly, s.Held = true, held
+		s.ICEServers = []ICEServer{{URLs: []string{url}, Username: "u", Credential: "secret"}}
+	}, m, m)
+	call(t, a, b)
+	eventually(t, "connected", func() bool { return ready(a) && ready(b) })
+	return m, a, b
+}
+
+// done waits until a session has done what it was told before.
+func (p *party) done() {
+	did := make(chan struct{})
+	p.box.post(func() { close(did) })
+	<-did
+}
+
+// A relay knows us by the address that its packets come from (RFC 8656 section 5). A socket for datagrams is bound to none:
+// when the system prefers another network, what it sends is nobody's, though the network of before is still there, and what
+// comes still comes. So another path is sought at once. A stream keeps its address.
+func TestRelayIsLostWithTheRoute(t *testing.T) {
+	udp, tcp := newRelay(t)
+	for _, c := range []struct {
+		name, url string
+		lost      bool
+	}{{"datagrams", udp, true}, {"stream", tcp, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			m, a, b := onRelay(t, c.url, false)
+			flows(t, a, b)
+			m.set(wifi, wifi, elsewhere) // another network, which is not preferred
+			a.NetworkChanged(false)
+			a.done()
+			if offers(a) != 1 || has[Disconnected](a) {
+				t.Fatal("a path that stands was given up")
+			}
+			m.set(cable, wifi, cable)
+			a.NetworkChanged(false)
+			if !c.lost {
+				a.done()
+				if offers(a) != 1 || has[Disconnected](a) {
+					t.Fatal("a path that stands was given up")
+				}
+				return
+			}
+			eventually(t, "another offer", func() bool { return offers(a) == 2 })
+			nextPicture(t, a, b)
+			a.eye.again()
+			b.eye.again()
+			flows(t, a, b)
+			a.NetworkChanged(false)
+			a.done()
+			if offers(a) != 2 {
+				t.Errorf("%d offers: the new path was given up, too", offers(a))
+			}
+		})
+	}
 }

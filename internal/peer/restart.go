@@ -30,6 +30,7 @@ type roam struct {
 	lostAt   time.Time  // since when another way is sought in a hurry; zero: it is not
 	gone     bool       // because the path's network is
 	route    netip.Addr // the address that the system would send from
+	relay    netip.Addr // the address that our relay knows us by, when the path was found; not valid: there is none, or it is a stream's
 	wish     netip.Addr // the same, if that is new and media does not
 	wishedAt time.Time
 	telling  *telling                              // of a move
@@ -167,17 +168,16 @@ func (s *Session) restart() {
 func (s *Session) NetworkChanged(slept bool) {
 	s.init()
 	s.box.post(func() {
-		if s.talk.over || s.hold.on || !s.talk.wasUp {
-			return
-		}
 		now := time.Now()
 		s.roam.present = s.ownAddresses()
 		gone := missing(s.roam.addresses, s.roam.present)
 		switch {
+		case s.talk.over:
+		case s.hold.on || !s.talk.wasUp:
 		case len(gone) > 0 && s.standsOn(gone):
 			s.tend(now)
 			s.seekBeside(true, now)
-		case !s.talk.up && len(missing(s.roam.present, s.roam.addresses)) > 0:
+		case s.relayLeft(), !s.talk.up && len(missing(s.roam.present, s.roam.addresses)) > 0:
 			s.pathLost() // a new way
 		case slept:
 			s.roam.wokeAt = now
@@ -189,9 +189,31 @@ func (s *Session) NetworkChanged(slept bool) {
 	})
 }
 
+// relayRoute is the address that a relay of ours knows us by, if that is the system's choice: a socket for datagrams is bound
+// to none of ours.
+func (s *Session) relayRoute() netip.Addr {
+	pair, err := s.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local.Typ != webrtc.ICECandidateTypeRelay {
+		return netip.Addr{}
+	}
+	bound, err := netip.ParseAddr(pair.Local.RelatedAddress)
+	to, terr := netip.ParseAddr(pair.Local.Address)
+	if err != nil || terr != nil || !bound.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return s.routeTo(netip.AddrPortFrom(to, pair.Local.Port)) // where its relay is
+}
+
+// relayLeft says whether the system has another address for the relay that media goes by: then the relay does not know us
+// any more (RFC 8656 section 5), though what it sends may still come.
+func (s *Session) relayLeft() bool {
+	now := s.relayRoute()
+	return s.roam.relay.IsValid() && now.IsValid() && now != s.roam.relay
+}
+
 // pathLost gives the path up for good and seeks another, as soon as there is a network to seek it in.
 func (s *Session) pathLost() {
-	s.roam.lostAt, s.roam.telling = time.Time{}, nil
+	s.roam.lostAt, s.roam.telling, s.roam.relay = time.Time{}, nil, netip.Addr{}
 	s.wentDown()
 	addresses := s.ownAddresses()
 	if len(addresses) == 0 {
