@@ -201,6 +201,12 @@ func (a *App) NetworkChanged(slept bool) {
 		if a.sess != nil && a.sess.signaler != nil {
 			a.spawn(a.sess.signaler.NetworkChanged)
 		}
+		if a.run == nil {
+			return
+		}
+		for _, k := range a.run.early {
+			k.do(func(p Peer) { p.NetworkChanged(slept) })
+		}
 		if a.snap.Call.HasPeer() {
 			a.toPeer(func(p Peer) { p.NetworkChanged(slept) })
 		}

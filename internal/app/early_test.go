@@ -136,6 +136,26 @@ func TestCallerBeginsAnewWhenTheEarlyConnectionFailed(t *testing.T) {
 	})
 }
 
+// Whether they stand after a change of network is for the connections to say.
+func TestEarlyConnectionsHearOfTheNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := signedIn(t)
+		defer r.Close()
+		r.NetworkChanged(false) // no call: nobody
+		ringOn(r)
+		r.NetworkChanged(false)
+		if _, _, did := r.media.counts(); !slices.Equal(did, []string{"network off", "network off"}) {
+			t.Errorf("did %v", did)
+		}
+		r.Hangup()
+		r.ended(signal.EndCancelled)
+		r.NetworkChanged(true)
+		if _, _, did := r.media.counts(); len(did) != 2 {
+			t.Errorf("did %v after the end", did)
+		}
+	})
+}
+
 func TestEarlyConnectionsEndWithTheirCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := signedIn(t)

@@ -113,7 +113,9 @@ func (s *Session) openNetwork() error {
 		s.box.post(func() { s.askConsent(to) })
 	}}
 	s.hold.gate.across.got = func(to netip.AddrPort, b []byte) { s.box.post(func() { s.answeredAcross(to, b) }) }
-	if !s.Held {
+	if s.Held {
+		s.roam.addresses = s.ownAddresses() // else they are those of when the path was found
+	} else {
 		s.hold.gate.open()
 	}
 	return nil

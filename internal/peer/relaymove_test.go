@@ -105,3 +105,33 @@ func TestRelayIsLostWithTheRoute(t *testing.T) {
 		})
 	}
 }
+
+// What was connected while it rings is of no use any more when the network is another at the accept: it says so in time,
+// and the call begins anew.
+func TestHeldSessionLosesItsNetwork(t *testing.T) {
+	udp, _ := newRelay(t)
+	for name, change := range map[string]func(*mobile){
+		"address": func(m *mobile) { m.set(wifi, cable) },
+		"route":   func(m *mobile) { m.set(cable, wifi, cable) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, a, b := onRelay(t, udp, true)
+			m.set(wifi, wifi, elsewhere)
+			a.NetworkChanged(false)
+			b.NetworkChanged(true)
+			a.done()
+			b.done()
+			if has[Failed](a) || has[Failed](b) {
+				t.Fatal("a connection that stands was given up")
+			}
+			change(m)
+			a.NetworkChanged(false)
+			b.NetworkChanged(false)
+			a.done()
+			b.done()
+			if !has[Failed](a) || !has[Failed](b) {
+				t.Error("it will be used after the accept")
+			}
+		})
+	}
+}

@@ -173,6 +173,8 @@ func (s *Session) NetworkChanged(slept bool) {
 		gone := missing(s.roam.addresses, s.roam.present)
 		switch {
 		case s.talk.over:
+		case s.hold.on && (len(gone) > 0 || s.relayLeft()):
+			s.fail("This machine's network has changed.") // a head start is not worth a restart: the call begins anew
 		case s.hold.on || !s.talk.wasUp:
 		case len(gone) > 0 && s.standsOn(gone):
 			s.tend(now)
