@@ -18,7 +18,8 @@ type timing struct {
 	lastSeen time.Time
 	lastLate time.Duration
 	fastest  floor
-	plain    lateness // pictures that came by themselves
+	path     time.Duration // what that gave last
+	plain    lateness      // pictures that came by themselves
 	all      lateness
 	still    time.Duration // what the delay must be so that late repairs do not stop the picture
 	delay    time.Duration // on top of the fastest transit
@@ -49,6 +50,8 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 	t.media += ticks(rtpTime - t.lastRTP)
 	transit := now.Sub(t.epoch) - t.media
 	fastest := t.fastest.add(transit, now)
+	t.slower(fastest - t.path)
+	t.path = fastest
 	late := transit - fastest
 	// A second that stood still must not count as thirty late pictures.
 	if same := now.Sub(t.lastSeen) < together && late < t.lastLate; !same {
@@ -68,6 +71,17 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 		return latest
 	}
 	return at
+}
+
+// slower takes a way that has become so much longer for all: who was late by that is late no more, and must not be waited
+// for once more.
+func (t *timing) slower(by time.Duration) {
+	if by <= 0 {
+		return
+	}
+	t.plain.less(by)
+	t.all.less(by)
+	t.delay, t.still = max(t.delay-by, 0), max(t.still-by, 0)
 }
 
 // follow moves the delay quickly up and slowly down.
@@ -94,6 +108,13 @@ func (l *lateness) add(d time.Duration) {
 	l.last[l.at] = d
 	l.at = (l.at + 1) % len(l.last)
 	l.n = min(l.n+1, len(l.last))
+}
+
+// less makes all of them less late.
+func (l *lateness) less(by time.Duration) {
+	for i := range l.n {
+		l.last[i] = max(l.last[i]-by, 0)
+	}
 }
 
 // quantile gives what a share of them stayed within; 0 while there are none.

@@ -190,3 +190,21 @@ func TestTimingDoesNotWaitForTheHopeless(t *testing.T) {
 		}
 	})
 }
+
+// A way that has become longer, as by a relay: pictures are later by that, and by nothing else when the way that was is
+// forgotten.
+func TestTimingOnALongerWay(t *testing.T) {
+	var tm timing
+	const longer = 80 * time.Millisecond
+	way := func(i int) (time.Duration, bool) {
+		if i < 300 {
+			return 0, false
+		}
+		return longer, false
+	}
+	course(&tm, time.Unix(100, 0), 1200, way, func(i int, at, captured time.Time) {
+		if d := at.Sub(captured) - transit - longer; i > 300 && d > 2*time.Millisecond {
+			t.Fatalf("picture %d waits for %v", i, d)
+		}
+	})
+}
