@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	tooMuch    = rate * 12 / 1000 // above the target: sound is shortened,
+	tooMuch    = rate * 4 / 1000  // above the target, with what is of no use: sound is shortened,
 	haste      = rate * 60 / 1000 // from here on also where it may be heard,
 	greatHaste = rate * 250 / 1000
 	tooLittle  = rate / 1000 // below it: sound is lengthened

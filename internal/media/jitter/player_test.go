@@ -68,3 +68,24 @@ func (s *sim) check(t *testing.T) {
 		}
 	}
 }
+
+// Of what waits no part stays that is no use: wherever packets come between two pulls, sound is as old as it must be.
+func TestNoUselessDelay(t *testing.T) {
+	var all time.Duration
+	const phases = 8
+	for phase := range phases {
+		s := newSim()
+		s.late = 2 * ms
+		off := 10 * ms * time.Duration(phase) / phases
+		s.delay = s.uneven(25*ms+off, 2*ms, false)
+		s.run(20 * time.Second)
+		age, _ := s.age(8*time.Second, 20*time.Second)
+		all += age - off
+	}
+	// The line, the packet, 5 ms that the line is uneven by, and 5 ms that packets are early for a pull of 10 ms.
+	if mean := all / phases; mean > 54*ms {
+		t.Errorf("%v old", mean)
+	} else {
+		t.Logf("%v old", mean)
+	}
+}
