@@ -85,10 +85,11 @@ func (a *audioReceiver) fill(block []int16) {
 	signal(a.wake)
 }
 
-// playing is which RTP time came out of the speaker's callback last, and when; ok is false while there is nothing to hear.
-// The device's own delay comes on top.
-func (a *audioReceiver) playing(now time.Time) (rtpTime uint32, at time.Time, ok bool) {
-	return a.clock.playing(now)
+// playing is what went into the speaker's callback last, and when; ok is false while there is nothing to hear. The
+// device's own delay comes on top, as the screen's does with pictures.
+func (a *audioReceiver) playing(now time.Time) playing {
+	rtpTime, at, ok := a.clock.playing(now)
+	return playing{rtpTime: rtpTime - opus.Behind, at: at, coming: a.buffer.Counts().Coming, ok: ok}
 }
 
 // setExtraDelay holds sound back for a picture that comes later, 0 to 500 ms; it takes effect by stretching.

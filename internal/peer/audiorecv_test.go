@@ -223,7 +223,7 @@ func TestUnderrunDoesNotClick(t *testing.T) {
 
 func TestSpeakerClock(t *testing.T) {
 	a := newTestReceiver()
-	if _, _, ok := a.playing(time.Now()); ok {
+	if a.playing(time.Now()).ok {
 		t.Error("something is playing before anything was")
 	}
 	block := make([]int16, media.BlockSamples)
@@ -235,15 +235,15 @@ func TestSpeakerClock(t *testing.T) {
 	write(1000 + 960)
 	before := time.Now()
 	a.fill(block)
-	rtpTime, at, ok := a.playing(time.Now())
-	if !ok || rtpTime != 1000 || at.Before(before.Add(-time.Millisecond)) || at.After(time.Now()) {
-		t.Errorf("%d at %v, %v", rtpTime, at, ok)
+	p := a.playing(time.Now())
+	if !p.ok || p.rtpTime != 1000-opus.Behind || p.at.Before(before.Add(-time.Millisecond)) || p.at.After(time.Now()) {
+		t.Errorf("%+v", p)
 	}
 	a.fill(block)
-	if rtpTime, _, _ = a.playing(time.Now()); rtpTime != 1480 {
-		t.Errorf("then %d", rtpTime)
+	if p = a.playing(time.Now()); p.rtpTime != 1480-opus.Behind {
+		t.Errorf("then %+v", p)
 	}
-	if _, _, ok = a.playing(time.Now().Add(time.Second)); ok {
+	if a.playing(time.Now().Add(time.Second)).ok {
 		t.Error("a speaker that has stopped is playing")
 	}
 }
@@ -269,8 +269,7 @@ func TestSoundOverALossyLine(t *testing.T) {
 		t.Errorf("%.2f %% of sound made up: %+v", 100*concealed, c)
 	}
 	eventually(t, "speech to be heard", func() bool { return b.ear.level(capture.SpeechHz) > 300 })
-	rtpTime, at, ok := b.audioIn.playing(time.Now())
-	if !ok || time.Since(at) > clockStale {
-		t.Errorf("playing %d at %v, %v", rtpTime, at, ok)
+	if p := b.audioIn.playing(time.Now()); !p.ok || time.Since(p.at) > clockStale {
+		t.Errorf("playing %+v", p)
 	}
 }

@@ -17,6 +17,7 @@ type decodeQueue struct {
 type timedPicture struct {
 	picture
 	show time.Time
+	held time.Duration // of that, for the sound's sake
 }
 
 const (
@@ -27,14 +28,14 @@ const (
 func newDecodeQueue() *decodeQueue { return &decodeQueue{wake: make(chan struct{}, 1)} }
 
 // put gives false when it had to throw everything away: the next picture must be a key frame.
-func (q *decodeQueue) put(p picture, show time.Time) bool {
+func (q *decodeQueue) put(p timedPicture) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.queue) >= decodeQueueLimit {
 		q.queue = nil
 		return false
 	}
-	q.queue = append(q.queue, timedPicture{p, show})
+	q.queue = append(q.queue, p)
 	signal(q.wake)
 	return true
 }

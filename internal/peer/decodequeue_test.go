@@ -8,7 +8,7 @@ import (
 func TestDecodeQueue(t *testing.T) {
 	q, now := newDecodeQueue(), time.Unix(1, 0)
 	for i := range 5 {
-		q.put(picture{rtpTime: uint32(i)}, now.Add(time.Duration(i)*10*time.Millisecond))
+		q.put(timedPicture{picture: picture{rtpTime: uint32(i)}, show: now.Add(time.Duration(i) * 10 * time.Millisecond)})
 	}
 	if p, behind, _, ok := q.due(now, 0); !ok || p.rtpTime != 0 || behind != 0 {
 		t.Errorf("%v %d %v", p, behind, ok)
@@ -20,7 +20,7 @@ func TestDecodeQueue(t *testing.T) {
 		t.Errorf("%v %d %v", p, behind, ok)
 	}
 	for i := range decodeQueueLimit + 10 {
-		if !q.put(picture{}, now) && i < decodeQueueLimit-3 {
+		if !q.put(timedPicture{show: now}) && i < decodeQueueLimit-3 {
 			t.Fatalf("full after %d", i)
 		}
 	}

@@ -15,11 +15,12 @@ type lips struct {
 
 	mu   sync.Mutex
 	sync *lipSync
+	said time.Time
 }
 
 // soundPlayer is what lip sync needs of an audioReceiver.
 type soundPlayer interface {
-	playing(now time.Time) (rtpTime uint32, at time.Time, ok bool)
+	playing(now time.Time) playing
 	setExtraDelay(d time.Duration)
 }
 
@@ -54,13 +55,25 @@ func (l *lips) run(stop <-chan struct{}) {
 }
 
 func (l *lips) step(now time.Time) {
-	var sound, picture playing
-	sound.rtpTime, sound.at, sound.ok = l.sound.playing(now)
-	picture.rtpTime, picture.at, picture.ok = l.picture.played.load()
+	sound, picture := l.sound.playing(now), l.picture.played.load()
 	l.mu.Lock()
 	l.sync.step(now, sound, picture)
 	soundExtra, pictureExtra := l.sync.soundExtra, l.sync.pictureExtra
+	l.say(now)
 	l.mu.Unlock()
 	l.sound.setExtraDelay(soundExtra)
 	l.picture.extra.store(pictureExtra)
+}
+
+// say puts into the trace, once a second, how far both are apart and what is done about it, in milliseconds.
+func (l *lips) say(now time.Time) {
+	s, log := l.sync, l.picture.trace
+	if !log.On() || !s.known || now.Sub(l.said) < sayEvery {
+		return
+	}
+	l.said = now
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	log.Decide("lips", "", map[string]float64{
+		"pictureLater": ms(s.offset), "pictureHeld": ms(s.pictureExtra), "soundHeld": ms(s.soundExtra),
+	}, now)
 }

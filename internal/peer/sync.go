@@ -72,7 +72,8 @@ type lipSync struct {
 
 	soundExtra, pictureExtra time.Duration // how much each is held back
 
-	offset  time.Duration // picture later than sound, smoothed
+	offset  time.Duration    // picture later than sound, once all that was asked for is in effect
+	apart   [3]time.Duration // the same without pictureExtra, by the last comparisons; the newest first
 	known   bool
 	last    time.Time
 	counted time.Time // the last usable comparison
@@ -80,9 +81,10 @@ type lipSync struct {
 
 const (
 	syncEvery    = 100 * time.Millisecond
-	syncSpeed    = 80                     // milliseconds a second at most
-	syncActs     = 30 * time.Millisecond  // from this offset on: what is left of it makes nobody wait, and with
-	syncRests    = 24 * time.Millisecond  // what is not seen here stays within 40 ms. It lets go within this one
+	syncSpeed    = 80                     // milliseconds a second at most,
+	syncHaste    = 200                    // but pictures that have to wait longer: sound steps as fast
+	syncActs     = 30 * time.Millisecond  // from this offset on: what is left of it makes nobody wait, and when the sound's
+	syncRests    = 27 * time.Millisecond  // delay grows by a packet, 3 s around it stay within 40. It lets go within this one
 	syncBelieves = 2 * time.Second        // a bigger offset is a sender that reports nonsense
 	maxExtra     = 300 * time.Millisecond // of each
 	syncForgets  = 5 * time.Second        // without sound or picture: nothing needs to wait for the other
@@ -96,6 +98,8 @@ func newLipSync() *lipSync {
 type playing struct {
 	rtpTime uint32
 	at      time.Time
+	held    time.Duration // of pictures: how much of the delay was asked for by lip sync
+	coming  time.Duration // of sound: by how much it is about to be later
 	ok      bool
 }
 
@@ -114,23 +118,30 @@ func (l *lipSync) step(now time.Time, sound, picture playing) {
 		}
 		return
 	}
-	if !l.known {
-		l.offset = offset
-	}
+	l.learn(offset)
 	l.known, l.counted = true, now
-	l.offset += (offset - l.offset) / 4
-	// A part of the way only: what was asked for before is still on its way into effect.
+	// What lets go does it slowly: nobody notices the rest, and it may soon be needed again.
 	move := func(by time.Duration) time.Duration { return min(by/8, most) }
 	switch {
 	case l.offset > syncActs:
-		shift(&l.pictureExtra, &l.soundExtra, move(l.offset-syncRests))
+		shift(&l.pictureExtra, &l.soundExtra, min((l.offset-syncRests)/2, most))
 	case l.offset < -syncActs:
-		shift(&l.soundExtra, &l.pictureExtra, move(-l.offset-syncRests))
+		shift(&l.soundExtra, &l.pictureExtra, min(-l.offset-syncRests, passed*syncHaste/1000))
 	case l.offset > -syncRests && l.pictureExtra > 0: // it waits more than it must
 		l.pictureExtra = max(l.pictureExtra-move(l.offset+syncRests), 0)
 	case l.offset < syncRests && l.soundExtra > 0:
 		l.soundExtra = max(l.soundExtra-move(syncRests-l.offset), 0)
 	}
+}
+
+// learn takes the median of the last comparisons: single ones are wrong where sound was made up or the machine stood still.
+func (l *lipSync) learn(offset time.Duration) {
+	if !l.known {
+		l.apart = [3]time.Duration{offset, offset, offset}
+	}
+	l.apart = [3]time.Duration{offset, l.apart[0], l.apart[1]}
+	a, b, c := l.apart[0], l.apart[1], l.apart[2]
+	l.offset = max(min(a, b), min(max(a, b), c)) + l.pictureExtra
 }
 
 // shift takes a delay off the later one, and gives the earlier one what is left.
@@ -140,7 +151,7 @@ func shift(later, earlier *time.Duration, by time.Duration) {
 	*earlier = min(*earlier+by-take, maxExtra)
 }
 
-// compare gives by how much the picture is later than the sound.
+// compare gives by how much the picture would be later than the sound without pictureExtra, and with all of soundExtra.
 func (l *lipSync) compare(now time.Time, sound, picture playing) (time.Duration, bool) {
 	if !sound.ok || !picture.ok || now.Sub(sound.at) > time.Second || now.Sub(picture.at) > time.Second {
 		return 0, false
@@ -153,6 +164,6 @@ func (l *lipSync) compare(now time.Time, sound, picture playing) (time.Duration,
 	if !ok {
 		return 0, false
 	}
-	offset := picture.at.Sub(sound.at) - (p - s)
+	offset := picture.at.Add(-picture.held).Sub(sound.at.Add(sound.coming)) - (p - s)
 	return offset, absDuration(offset) < syncBelieves
 }

@@ -36,7 +36,7 @@ func FuzzTiming(f *testing.F) {
 			if timing.delay < 0 || timing.delay > maxShowDelay {
 				t.Fatalf("delay %v", timing.delay)
 			}
-			if put++; !q.put(picture{number: pictureNumber{uint16(put), true}}, show) {
+			if put++; !q.put(timedPicture{picture: picture{number: pictureNumber{uint16(put), true}}, show: show}) {
 				taken = put // all of them are gone
 			}
 			for {

@@ -96,7 +96,7 @@ func (d *decoder) decode(p timedPicture, show bool, stop <-chan struct{}) {
 		return
 	}
 	d.wait(p.show, stop)
-	d.present(f, p.traced)
+	d.present(f, p)
 }
 
 // wait lets pictures be shown at even times though decoding takes some longer than others.
@@ -112,7 +112,7 @@ func (d *decoder) wait(at time.Time, stop <-chan struct{}) {
 	}
 }
 
-func (d *decoder) present(f *media.Frame, about trace.Picture) {
+func (d *decoder) present(f *media.Frame, p timedPicture) {
 	count := &d.v.count
 	now := time.Now()
 	count.shown.Add(1)
@@ -126,11 +126,11 @@ func (d *decoder) present(f *media.Frame, about trace.Picture) {
 			count.paused.Add(int64(frozen))
 		}
 	}
-	d.v.played.store(about.RTP, now)
+	d.v.played.store(p.rtpTime, now, p.show, p.held)
 	if d.v.sink != nil {
 		d.v.sink.Present(f)
 	}
-	d.v.trace.Frame(trace.Presented, about, now)
+	d.v.trace.Frame(trace.Presented, p.traced, now)
 	if !d.shown {
 		d.shown = true
 		d.v.firstSeen(f.Width, f.Height)

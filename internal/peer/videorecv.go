@@ -2,6 +2,7 @@ package peer
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,24 +66,36 @@ type videoReceiveCount struct {
 	codec                      atomic.Value // codec
 }
 
-// playedAt is which RTP time was shown last, and when.
+// playedAt is which RTP time was shown last, and when it was to be, how much of that for the sound's sake, and how much
+// later than they were to be the last ones were shown.
 type playedAt struct {
-	mu  sync.Mutex
-	rtp uint32
-	at  time.Time
+	mu   sync.Mutex
+	last playing
+	late [9]time.Duration // of the last pictures, the newest at n-1 of len
+	n    int
 }
 
-func (p *playedAt) store(rtpTime uint32, at time.Time) {
-	p.mu.Lock()
-	p.rtp, p.at = rtpTime, at
-	p.mu.Unlock()
-}
-
-// load gives ok false before the first.
-func (p *playedAt) load() (rtpTime uint32, at time.Time, ok bool) {
+func (p *playedAt) store(rtpTime uint32, at, planned time.Time, held time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.rtp, p.at, !p.at.IsZero()
+	p.last = playing{rtpTime: rtpTime, at: planned, held: held, ok: true}
+	p.late[p.n%len(p.late)] = at.Sub(planned)
+	p.n++
+}
+
+// load gives when the last picture was shown as if it had been as late as most: one that had to be repaired says nothing
+// of the others. Its ok is false before the first.
+func (p *playedAt) load() playing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.last
+	if l.ok {
+		late := p.late
+		some := late[:min(p.n, len(late))]
+		slices.Sort(some)
+		l.at = l.at.Add(some[len(some)/2])
+	}
+	return l
 }
 
 const packetQueue = 512
@@ -270,7 +283,8 @@ func (r *receiving) give(now time.Time) {
 		}
 		v.count.assembled.Add(1)
 		p.traced = r.seen.received(v.trace, p)
-		if !v.decode.put(p, r.when.show(p.rtpTime, p.complete, p.mended)) {
+		show := r.when.show(p.rtpTime, p.complete, p.mended)
+		if !v.decode.put(timedPicture{p, show, r.when.extra}) {
 			r.a.decoderLost(now) // the decoder is far too slow: begin anew
 		}
 	}

@@ -37,6 +37,7 @@ func (p *Player) stretch(now time.Time) {
 	part := int64(p.ahead() % block)
 	excess := int64(p.level) - part - p.target
 	over := min(excess, int64(p.level)-part-least)
+	p.count.Coming = duration(max(-excess, 0))
 	switch {
 	case over+part > tooMuch:
 		p.accelerate(now, over, part)

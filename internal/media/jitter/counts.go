@@ -32,6 +32,7 @@ type Counts struct {
 	FastAcceleration uint64 // of Accelerations: in haste
 
 	Target, Delay time.Duration // now: aimed at, and measured
+	Coming        time.Duration // by how much the delay is about to be made longer
 	Jitter        time.Duration // RFC 3550 section 6.4.1
 	LossShare     float64       // of the last seconds, before copies
 	Depth         int           // for how many packets copies are waited for

@@ -22,6 +22,10 @@ const (
 	MaxSamples   = media.SampleRate / 1000 * 120
 )
 
+// Behind is by how many samples what comes out of a decoder is behind what the packet was made of: what libopus's encoder
+// looks ahead (OPUS_GET_LOOKAHEAD), but for the one of its applications that leaves out speech coding (120).
+const Behind = media.SampleRate * 13 / 2000
+
 // Errors to tell apart with errors.Is.
 var (
 	ErrClosed  = errors.New("codec is closed")
