@@ -46,11 +46,13 @@ type assembler struct {
 	newest    int64 // highest received
 	newestRTP uint32
 	given     int64 // last sequence number of the last picture given; 0: none
+	givenRTP  uint32
 	decoded   references
 	flexible  bool  // the sender says what its pictures refer to: it can make recovery frames
 	redundant bool  // the sender sends redundancy at the moment
 	inside    bool  // and in this stream: what takes numbers of it may never come
 	last      place // of the last picture given
+	showing   showing
 
 	needKey  bool // from the start, after a hole, after the decoder complained
 	needFrom time.Time
@@ -82,10 +84,8 @@ const (
 	overtakeAfter = 30 * time.Millisecond  // a hole's age when a key frame behind it is preferred to its repair
 	hopelessAfter = 500 * time.Millisecond // of pictures missing in one gap: a new beginning is nearer than their repair
 
-	keyPauseMin = 300 * time.Millisecond  // between two key frame requests, at least
-	keyPauseMax = 500 * time.Millisecond  // and at most
-	repairFloor = 300 * time.Millisecond  // what a hole is waited for at least,
-	repairCeil  = 1000 * time.Millisecond // and at most
+	keyPauseMin = 300 * time.Millisecond // between two key frame requests, at least
+	keyPauseMax = 500 * time.Millisecond // and at most
 )
 
 // put takes a packet. Packets that are no payload of their codec, come twice or too late are thrown away.
@@ -257,9 +257,12 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 			a.skip(at) // nothing before it is needed any more
 			continue
 		}
-		if now.Sub(a.holes[0].since) <= a.limit(rtt) || a.onlyFillers() {
-			return picture{}, false
+		round := a.round(rtt)
+		until := a.showing.usefulFor(round)
+		if now.Sub(a.holes[0].since) <= until+round || a.onlyFillers() {
+			return picture{}, false // the last request's packet may still come
 		}
+		a.forgetOlder(until, now)
 		a.wantKey(now)
 	}
 	return picture{}, false
@@ -333,7 +336,10 @@ func (a *assembler) join(end int64) picture {
 			p.complete = c.at
 		}
 	}
-	a.given = end - 1
+	if a.given > 0 {
+		a.showing.took(ticks(p.rtpTime - a.givenRTP))
+	}
+	a.given, a.givenRTP = end-1, p.rtpTime
 	a.release(end)
 	return p
 }
@@ -355,10 +361,4 @@ func (a *assembler) release(end int64) {
 		a.ring[s&(ringSize-1)] = cell{}
 	}
 	a.next = end
-}
-
-// limit is how long the oldest hole is waited for: some repairs' worth. The picture stands still so long; a key frame
-// takes a round trip and is so much bigger than what is missing that on a bad line it would be hit as well.
-func (a *assembler) limit(rtt time.Duration) time.Duration {
-	return min(max(8*a.round(rtt), repairFloor), repairCeil)
 }

@@ -33,7 +33,7 @@ type hole struct {
 }
 
 const (
-	askTimes   = 12
+	askTimes   = 10 // as libwebrtc
 	askAtOnce  = 64 // packets in one request
 	maxHoles   = 300
 	askBlind   = 100 * time.Millisecond // between requests while the round trip is not known
@@ -126,6 +126,11 @@ func (n *nacker) forget(sequence int64) {
 	n.holes = slices.DeleteFunc(n.holes, func(h hole) bool { return h.sequence < sequence })
 }
 
+// forgetOlder gives up what has been missing for longer than d.
+func (n *nacker) forgetOlder(d time.Duration, now time.Time) {
+	n.holes = slices.DeleteFunc(n.holes, func(h hole) bool { return now.Sub(h.since) > d })
+}
+
 // round is how long a request takes to bring its packet. rtt is what reports say, 0 for nothing yet.
 func (n *nacker) round(rtt time.Duration) time.Duration {
 	switch {
@@ -152,8 +157,8 @@ func (n *nacker) patience(redundant bool) time.Duration {
 }
 
 // ask gives the sequence numbers to request now, in order; out is reused. redundant says that the sender sends
-// redundancy, until is how old a hole may be for its packet still to be of use.
-func (n *nacker) ask(now time.Time, rtt, until time.Duration, redundant bool, out []uint16) []uint16 {
+// redundancy; until is how old a hole may be for its packet still to be of use, from is the first one that is.
+func (n *nacker) ask(now time.Time, rtt, until time.Duration, from int64, redundant bool, out []uint16) []uint16 {
 	out = out[:0]
 	round := n.round(rtt)
 	again := max(round+min(2*n.tripVar, round/2)+2*time.Millisecond, askFloor)
@@ -161,7 +166,7 @@ func (n *nacker) ask(now time.Time, rtt, until time.Duration, redundant bool, ou
 		h := &n.holes[i]
 		age, since := now.Sub(h.since), now.Sub(h.asked)
 		switch {
-		case age < n.patience(redundant && !h.over) || age > until || h.times >= askTimes:
+		case age < n.patience(redundant && !h.over) || age > until || h.sequence < from || h.times >= askTimes:
 			continue
 		case h.times == 0 || since >= again:
 			h.asked, h.repeats = now, 0

@@ -257,7 +257,7 @@ func TestRequestsAreRepeated(t *testing.T) {
 		n.open(5, 6, false, began)
 		var got []time.Duration
 		for at := time.Duration(0); at < c.rtt; at += time.Millisecond {
-			if len(n.ask(began.Add(at), c.rtt, time.Second, false, nil)) > 0 {
+			if len(n.ask(began.Add(at), c.rtt, time.Second, 0, false, nil)) > 0 {
 				got = append(got, at)
 			}
 		}

@@ -9,12 +9,14 @@ const (
 	tellEvery = 100 * time.Millisecond // and those that say that something is lost, at most
 )
 
-// requests gives the sequence numbers to request again now.
+// requests gives the sequence numbers to request again now: those that the playout can still use when they come.
 func (a *assembler) requests(now time.Time, rtt time.Duration, out []uint16) []uint16 {
+	round := a.round(rtt)
+	until := a.showing.usefulFor(round)
 	if a.needKey {
-		return a.ask(now, rtt, a.keyPause(rtt), a.redundant, out)
+		until = a.keyPause(rtt) // of what an entry lacks
 	}
-	return a.ask(now, rtt, a.limit(rtt), a.redundant, out)
+	return a.ask(now, rtt, until, a.usefulFrom(now, round), a.redundant, out)
 }
 
 // keyPause is how long a request for a key frame is given to be answered.
@@ -26,7 +28,8 @@ func (a *assembler) keyPause(rtt time.Duration) time.Duration {
 // when the sender was told of the loss and can make a recovery frame, that has as long.
 func (a *assembler) askKey(now time.Time, rtt time.Duration, told bool) bool {
 	pause := a.keyPause(rtt)
-	if !a.started || !a.needKey || now.Sub(a.askedKey) < pause || told && a.flexible && now.Sub(a.needFrom) < pause {
+	since, wanted := a.keyWanted(now, rtt)
+	if !a.started || !wanted || now.Sub(a.askedKey) < pause || told && a.flexible && now.Sub(since) < pause {
 		return false
 	}
 	for s := a.next; s <= a.newest; s++ {

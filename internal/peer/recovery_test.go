@@ -121,8 +121,7 @@ func TestNotifications(t *testing.T) {
 	if b.a.askKey(b.now, b.rtt, true) {
 		t.Error("asked for a key frame, too")
 	}
-	b.pass(repairCeil)
-	b.take()
+	b.pass(keyAfter * b.rtt)
 	if b.a.askKey(b.now, b.rtt, true) {
 		t.Error("a recovery frame gets no time")
 	}

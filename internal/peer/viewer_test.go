@@ -50,6 +50,7 @@ func (s *simulator) watch() *viewer {
 	v.ssrc.Store(1)
 	v.parity.Store(payloadFEC)
 	v.told.Store(true)
+	v.count.decodeTime.Store(int64(viewerDecodes))
 	w.r = receiving{v: v, mend: mender{codec: func(uint8) codec { return codecVP9 }}}
 	w.protect = protector{rtt: v.rtt, target: func() int { return s.target }}
 	s.view = w
