@@ -55,7 +55,7 @@ func (s *Session) gotLocalCandidate(c Candidate) {
 }
 
 // hideAddress takes our own address (raddr, RFC 8839 section 5.1) out of a relay candidate; false for the others, which
-// are that address.
+// are that address. Only what it gives is a relay to pion as well: that takes no space but one for the end of a word.
 func hideAddress(candidate string) (string, bool) {
 	f := strings.Fields(candidate)
 	if len(f) < 8 || f[6] != "typ" || f[7] != "relay" {
@@ -72,21 +72,22 @@ func hideAddress(candidate string) (string, bool) {
 	return strings.Join(f, " "), true
 }
 
-// withheld is a description without candidates but relays, whose they may be: ours to tell, or the other's to use.
+// withheld is a description without candidates but relays, whose they may be: ours to tell, or the other's to use. To pion
+// a line also ends where only its first character of two is.
 func (s *Session) withheld(sdp string) string {
 	if !s.hold.on {
 		return sdp
 	}
 	var b strings.Builder
-	for line := range strings.Lines(sdp) {
+	for line := range strings.FieldsFuncSeq(sdp, func(r rune) bool { return r == '\r' || r == '\n' }) {
 		if at, ok := strings.CutPrefix(line, "a=candidate:"); ok {
 			hidden, ok := hideAddress(strings.TrimSpace(at))
 			if !ok {
 				continue
 			}
-			line = "a=candidate:" + hidden + "\r\n"
+			line = "a=candidate:" + hidden
 		}
-		b.WriteString(line)
+		b.WriteString(line + "\r\n")
 	}
 	return b.String()
 }

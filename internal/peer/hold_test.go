@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/sdp/v3"
 	"github.com/pion/stun/v4"
 	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/stdnet"
+	"github.com/pion/webrtc/v4"
 )
 
 // wiretap is a network that sorts what is sent: over TURN, and from our own addresses.
@@ -236,4 +238,50 @@ func TestEarlyMediaWaits(t *testing.T) {
 		t.Errorf("%d key frames", n)
 	}
 	flows(t, a, b)
+}
+
+// What a browser and pion take for the same line differs. While it rings, pion must not be given anything else than relays
+// in any spelling: it would look a .local name up, and so show itself to everybody on this network.
+func TestHeldSessionTakesRelaysOnly(t *testing.T) {
+	udp, _ := newRelay(t)
+	a, b, _ := heldPair(t, udp)
+	eventually(t, "connected while it rings", func() bool { return ready(a) && ready(b) })
+	mid := "0"
+	for _, line := range []string{
+		"candidate:1 1 udp 1 127.0.0.1 901 typ host",
+		"candidate:1 1 udp\t1\t127.0.0.1\t9\ttyp\trelay 1 127.0.0.1 902 typ host",
+		"candidate:1 1 udp\u00a01\u00a0127.0.0.1\u00a09\u00a0typ\u00a0relay 1 127.0.0.1 903 typ host",
+		"candidate:9 1 udp 1 127.0.0.1 999 typ relay raddr 127.0.0.2 rport 9", // the last, and good
+	} {
+		b.GotCandidate(Candidate{Candidate: line, SDPMid: &mid})
+	}
+	eventually(t, "the last is known", func() (last bool) {
+		for _, stat := range b.pc.GetStats() {
+			if c, ok := stat.(webrtc.ICECandidateStats); ok && c.Type == webrtc.StatsTypeRemoteCandidate {
+				last = last || c.Port == 999
+				if c.CandidateType != webrtc.ICECandidateTypeRelay {
+					t.Fatalf("pion knows of port %d as %s", c.Port, c.CandidateType)
+				}
+			}
+		}
+		return last
+	})
+	for _, end := range []string{"\r", "\n", "\r\n", "\r\r\n", "\n\r"} {
+		text := "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0" + end +
+			"a=candidate:1 1 udp 1 127.0.0.1 901 typ host" + end +
+			"a=candidate:9 1 udp 1 127.0.0.1 999 typ relay raddr 127.0.0.2 rport 9" + end + "a=sendrecv\r\n"
+		var read sdp.SessionDescription
+		if err := read.UnmarshalString(b.withheld(text)); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, a := range read.MediaDescriptions[0].Attributes {
+			if a.IsICECandidate() {
+				lines = append(lines, a.Value)
+			}
+		}
+		if len(lines) != 1 || !strings.HasSuffix(lines[0], " 999 typ relay raddr 0.0.0.0 rport 0") {
+			t.Errorf("with %q at the end of lines pion reads %q", end, lines)
+		}
+	}
 }

@@ -279,8 +279,12 @@ func (s *Session) gotCandidate(c Candidate) {
 		return
 	}
 	s.talk.candidates++
-	if _, relay := hideAddress(c.Candidate); s.hold.on && !relay {
-		return // not before accept
+	if s.hold.on {
+		hidden, relay := hideAddress(c.Candidate)
+		if !relay {
+			return // not before accept
+		}
+		c.Candidate = hidden
 	}
 	s.talk.theirs = append(s.talk.theirs, c)
 	s.tryDirect(c)

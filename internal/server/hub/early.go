@@ -128,12 +128,12 @@ func hideCandidate(text string) (string, error) {
 	return strings.Join(f, " "), nil
 }
 
-// hideAddresses does that for a description. Its other addresses (o=, c=, a=rtcp:) mean nothing with ICE.
+// hideAddresses does that for a description. Its other addresses (o=, c=, a=rtcp:) mean nothing with ICE. A line ends with
+// either character: to some who read it, it does.
 func hideAddresses(sdp string) (string, error) {
 	var b strings.Builder
 	b.Grow(len(sdp))
-	for line := range strings.Lines(sdp) {
-		text := strings.TrimRight(line, "\r\n")
+	for text := range strings.FieldsFuncSeq(sdp, func(r rune) bool { return r == '\r' || r == '\n' }) {
 		f := strings.Fields(text)
 		switch at, candidate := strings.CutPrefix(text, "a=candidate:"); {
 		case candidate:

@@ -95,6 +95,8 @@ func say(t *testing.T, w *world, d *dev, b []byte, all []*dev) {
 func FuzzHideAddresses(f *testing.F) {
 	f.Add("v=0\r\no=- 1 2 IN IP4 192.0.2.9\r\nc=IN IP4 192.0.2.9\r\na=rtcp:9 IN IP4 192.0.2.9\r\na=" + relayCandidate + "\r\n")
 	f.Add("v=0\na=" + hostCandidate)
+	f.Add("v=0\n\ra=" + hostCandidate) // a line of its own to some who read it
+	f.Add("v=0\ra=" + hostCandidate)
 	f.Add("v=0\r\na=candidate: typ relay\r\r\n\na=candidate:\t1 1 udp 1 a 9 typ relay raddr")
 	f.Add("c=IN IP6 2001:db8::9\r\no= \r\na=candidate:1 1 udp 1 2001:db8::1 9 typ relay raddr 2001:db8::9 rport 5 raddr 2001:db8::9")
 	f.Fuzz(func(t *testing.T, sdp string) {
@@ -103,8 +105,10 @@ func FuzzHideAddresses(f *testing.F) {
 			return
 		}
 		for line := range strings.Lines(hidden) {
-			text := strings.TrimRight(line, "\r\n")
+			text := strings.TrimSuffix(line, "\r\n")
 			switch {
+			case strings.ContainsAny(text, "\r\n"):
+				t.Fatalf("the end of %q can be read in two ways", line)
 			case strings.HasPrefix(text, "c=") && text != "c=IN IP4 0.0.0.0", strings.HasPrefix(text, "a=rtcp:") && text != "a=rtcp:9 IN IP4 0.0.0.0":
 				t.Fatalf("%q is left", text)
 			case strings.HasPrefix(text, "a=candidate:") && text != "a=candidate:":
