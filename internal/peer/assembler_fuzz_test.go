@@ -10,10 +10,10 @@ import (
 // payload. These steps are something else that happens; the flags say how much of it.
 const (
 	opDecoderLost = 120 + iota
-	opPass      // so many times 4 ms
-	opRTT       // so many times 2 ms; 0: not known
-	opRedundant // whether there is redundancy, and whether it goes inside the stream
-	opDecode    // a picture takes the decoder so many ms
+	opPass        // so many times 4 ms
+	opRTT         // so many times 2 ms; 0: not known
+	opRedundant   // whether there is redundancy, and whether it goes inside the stream
+	opDecode      // a picture takes the decoder so many ms
 	opCodec
 	opFiller // a packet that is one: its step is 1
 	opJump   // a packet, 3000 further on

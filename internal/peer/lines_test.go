@@ -27,10 +27,10 @@ func TestLineClean(t *testing.T) {
 	s := newSimulator(t)
 	s.there.delay, s.back.delay = 10*time.Millisecond, 10*time.Millisecond
 	r := s.over(2 * time.Second)
-	r.check(t, "start", 29, 30, 45, 110)
+	r.check(t, "start", 29, 20, 42, 80)
 	r.checkTarget(t, "start", 1.8e6, defaultMaxBps) // sharp within two seconds
 	r = s.over(58 * time.Second)
-	r.check(t, "clean", 29.5, 20, 25, 70) // 15 of that are encoding and the line
+	r.check(t, "clean", 29.5, 18, 20, 45) // 15 of that are encoding and the line
 	r.checkTarget(t, "clean", 0.99*defaultMaxBps, defaultMaxBps)
 	if pad := s.wire.padding.Load(); pad > 60_000 {
 		t.Errorf("%d bytes of padding on a clear line", pad)
@@ -40,9 +40,9 @@ func TestLineClean(t *testing.T) {
 func TestLineNarrow(t *testing.T) {
 	s := newSimulator(t)
 	s.there.rateBps = 1e6
-	s.over(5*time.Second).check(t, "start", 28, 90, 150, 250)
+	s.over(5*time.Second).check(t, "start", 29, 80, 145, 130)
 	r := s.over(55 * time.Second)
-	r.check(t, "1 Mbit/s", 28, 95, 140, 150)
+	r.check(t, "1 Mbit/s", 29, 85, 135, 110)
 	if r.carried < 0.92e6 || r.queue > 100 {
 		t.Errorf("%.0f carried, queue %.0f ms", r.carried, r.queue)
 	}
@@ -51,9 +51,9 @@ func TestLineNarrow(t *testing.T) {
 func TestLineVeryNarrow(t *testing.T) {
 	s := newSimulator(t)
 	s.there.rateBps = 300e3
-	s.over(5*time.Second).check(t, "start", 23, 90, 250, 800)
+	s.over(5*time.Second).check(t, "start", 27, 85, 150, 250)
 	r := s.over(55 * time.Second)
-	r.check(t, "300 kbit/s", 28, 100, 160, 300)
+	r.check(t, "300 kbit/s", 29, 80, 135, 110)
 	if r.carried < 0.27e6 || r.sound > 150 {
 		t.Errorf("%.0f carried, sound %.0f ms", r.carried, r.sound)
 	}
@@ -62,26 +62,27 @@ func TestLineVeryNarrow(t *testing.T) {
 func TestLineStep(t *testing.T) {
 	s := newSimulator(t)
 	s.there.rateBps = 2e6
-	s.over(15*time.Second).check(t, "before", 29, 95, 150, 200)
+	s.over(15*time.Second).check(t, "before", 29, 85, 130, 120)
 	s.there.rateBps = 300e3
 	drop := s.over(5 * time.Second)
-	if drop.freeze > 1000 || drop.peak > 1000 {
+	if drop.freeze > 600 || drop.peak > 500 {
 		t.Errorf("after the drop: freeze of %.0f ms, latency up to %.0f", drop.freeze, drop.peak)
 	}
-	s.over(10*time.Second).check(t, "low", 28, 100, 170, 300)
+	s.over(10*time.Second).check(t, "low", 28.5, 80, 145, 120)
 	s.there.rateBps = 2e6
-	s.over(4*time.Second).check(t, "recovery", 28, 90, 130, 200)
+	s.over(4*time.Second).check(t, "recovery", 28.5, 90, 130, 100)
 	s.over(4*time.Second).checkTarget(t, "after", 1.6e6, 2.2e6) // 80 % within 4 s on average, wanted were 8
 }
 
-// Loss that the rate does not cause must not cost rate: repair needs it.
+// Loss that the rate does not cause must not cost rate: repair needs it. The made-up receiver asks for what it misses once
+// a round trip and knows no parity; what is seen with the real one is TestLineLossSeen's matter.
 func TestLineRandomLoss(t *testing.T) {
-	for _, c := range []struct{ loss, p50, p95, freeze float64 }{{0.02, 60, 130, 350}, {0.10, 130, 270, 450}, {0.20, 230, 400, 700}} {
+	for _, c := range []struct{ loss, p50, p95, freeze float64 }{{0.02, 45, 115, 350}, {0.10, 115, 250, 400}, {0.20, 185, 340, 600}} {
 		s := newSimulator(t)
 		s.there.loss, s.back.loss = c.loss, c.loss
 		s.over(5*time.Second).checkTarget(t, "start", 450e3, defaultMaxBps) // heavy loss is told from a full line only by and by
 		r := s.over(55 * time.Second)
-		r.check(t, "random loss", 28, c.p50, c.p95, c.freeze)
+		r.check(t, "random loss", 29, c.p50, c.p95, c.freeze)
 		r.checkTarget(t, "random loss", 1.5e6, defaultMaxBps)
 		for i, bps := range s.curve {
 			if bps < startTargetBps*2/3 || i > 60 && bps < 550_000 {
@@ -106,7 +107,7 @@ func TestLineJitter(t *testing.T) {
 		s.there.jitter, s.there.ordered = 60*time.Millisecond, ordered
 		s.over(10 * time.Second)
 		r := s.over(50 * time.Second)
-		r.check(t, "jitter", 29, 100, 120, 200)
+		r.check(t, "jitter", 29.5, 95, 115, 200)
 		r.checkTarget(t, "jitter", 1.8e6, defaultMaxBps)
 	}
 }
@@ -150,8 +151,8 @@ func TestLineBlackout(t *testing.T) {
 		}
 		s.there.dead, s.back.dead = false, false
 		back, shown := s.now, len(s.shows)
-		s.over(2*time.Second).check(t, "after the blackout", 26, 80, 150, 500)
-		if first := s.shows[shown].Sub(back); first > 400*time.Millisecond {
+		s.over(2*time.Second).check(t, "after the blackout", 27, 45, 80, 270)
+		if first := s.shows[shown].Sub(back); first > 300*time.Millisecond {
 			t.Errorf("the first new picture came after %v", first)
 		}
 		s.over(8*time.Second).checkTarget(t, "later", 2e6, defaultMaxBps)
@@ -163,7 +164,7 @@ func TestLineWithoutFeedback(t *testing.T) {
 	s := newSimulator(t)
 	s.back.loss = 0.5
 	s.over(5 * time.Second)
-	s.over(20*time.Second).check(t, "half of the feedback", 28, 60, 150, 350)
+	s.over(20*time.Second).check(t, "half of the feedback", 29, 40, 60, 220)
 	s.back.dead = true
 	before := s.wire.log.sent
 	s.over(3 * time.Second)
@@ -172,7 +173,7 @@ func TestLineWithoutFeedback(t *testing.T) {
 	}
 	s.back.dead = false
 	s.over(time.Second)
-	s.over(10*time.Second).check(t, "feedback is back", 28, 60, 150, 300)
+	s.over(10*time.Second).check(t, "feedback is back", 29, 40, 60, 250)
 }
 
 // Somebody else takes two thirds of the line, and gives it back.
@@ -181,11 +182,11 @@ func TestLineShared(t *testing.T) {
 	s.there.rateBps = 1.5e6
 	s.over(10 * time.Second)
 	s.there.cross = 1e6
-	if r := s.over(3 * time.Second); r.freeze > 1000 {
+	if r := s.over(3 * time.Second); r.freeze > 300 {
 		t.Errorf("freeze of %.0f ms", r.freeze)
 	}
 	r := s.over(20 * time.Second)
-	r.check(t, "shared", 28, 100, 160, 300)
+	r.check(t, "shared", 29, 85, 135, 120)
 	r.checkTarget(t, "shared", 0.35e6, 0.55e6)
 	s.there.cross = 0
 	s.over(6 * time.Second)
@@ -214,7 +215,7 @@ func TestLineOfSmallPictures(t *testing.T) {
 		t.Errorf("%d bytes of padding in 20 s", extra)
 	}
 	s.encoderBps = 0
-	s.over(3*time.Second).check(t, "much again", 29, 60, 120, 200)
+	s.over(3*time.Second).check(t, "much again", 29, 40, 60, 80)
 }
 
 // burstLine has bursts both ways: repairs, requests and feedback are lost in rows as well.
@@ -256,7 +257,7 @@ func TestLineLossSeen(t *testing.T) {
 	const calls = 6
 	for _, c := range []struct {
 		loss, p50, freezes float64
-	}{{0.02, 55, 0}, {0.1, 65, 0.2}, {0.2, 120, 2}} {
+	}{{0.02, 50, 0.2}, {0.1, 55, 0.4}, {0.2, 90, 1}} {
 		r := watchedCalls(t, calls, func(seed int64) *viewer {
 			s := newSimulator(t)
 			s.rand = rand.New(rand.NewSource(seed))
@@ -292,11 +293,16 @@ func TestLineStepSeen(t *testing.T) {
 		s.there.rateBps = 2e6
 		w := s.watch()
 		w.watched(15*time.Second + time.Duration(seed)*7*time.Millisecond)
+		before, late := s.target, len(w.late)
 		s.there.rateBps = 300e3
-		if r := w.watched(5 * time.Second); r.longest > 600 {
-			t.Errorf("seed %d: the picture stands still for %.0f ms", seed, r.longest)
+		r := w.watched(5 * time.Second)
+		if peak := quantile(w.late[late:], 1); r.longest > 600 || peak > 600 {
+			t.Errorf("seed %d: the picture stands still for %.0f ms, and is up to %.0f ms old", seed, r.longest, peak)
 		}
 		s.there.rateBps = 2e6
-		w.watched(8 * time.Second)
+		w.watched(6 * time.Second)
+		if r := w.watched(2 * time.Second); s.target < before*8/10 || r.freezes > 0 {
+			t.Errorf("seed %d: %d bit/s after 8 s, %d before the drop; %d freezes", seed, s.target, before, r.freezes)
+		}
 	}
 }

@@ -12,8 +12,8 @@ type showing struct {
 const (
 	usualInterval = time.Second / 30
 	intervalMost  = 200 * time.Millisecond
-	leastRounds   = 2 // a key frame on a line that loses has to be repaired as well
-	keyAfter      = 6 // rounds without the repair, and a key frame is asked for besides
+	leastRounds   = 2                      // a key frame on a line that loses has to be repaired as well
+	keyAfter      = 6                      // rounds without the repair, and a key frame is asked for besides
 	keyAfterLeast = 200 * time.Millisecond // as libwebrtc waits for one at least
 )
 
