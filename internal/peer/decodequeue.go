@@ -41,12 +41,16 @@ func (q *decodeQueue) put(p timedPicture) bool {
 }
 
 // due gives the next picture when it is time for it, and how many behind it are due as well; otherwise how long to wait,
-// 0 for until wake. A picture's time is less by ahead: decoding takes that long.
-func (q *decodeQueue) due(now time.Time, ahead time.Duration) (p timedPicture, behind int, wait time.Duration, ok bool) {
+// 0 for until wake. A picture's time is less by ahead: decoding takes that long. From still on the one that is shown
+// stands still, if that is not zero: what comes next is due at once then, even before its time.
+func (q *decodeQueue) due(now time.Time, ahead time.Duration, still time.Time) (p timedPicture, behind int, wait time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.queue) == 0 {
 		return timedPicture{}, 0, 0, false
+	}
+	if first := &q.queue[0]; !still.IsZero() && first.show.After(still) {
+		first.show = still
 	}
 	soon := now.Add(ahead + time.Millisecond)
 	if wait := q.queue[0].show.Sub(soon); wait > 0 {

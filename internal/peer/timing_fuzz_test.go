@@ -24,6 +24,7 @@ func FuzzTiming(f *testing.F) {
 	f.Add(step(65535, 1<<32-1, 3))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var timing timing
+		var seen freezes
 		q, now := newDecodeQueue(), time.Unix(9000, 0)
 		put, taken := int64(0), int64(0)
 		for ; len(data) >= 7; data = data[7:] {
@@ -40,13 +41,14 @@ func FuzzTiming(f *testing.F) {
 				taken = put // all of them are gone
 			}
 			for {
-				p, behind, wait, ok := q.due(now, decodeMargin)
+				p, behind, wait, ok := q.due(now, decodeMargin, seen.still())
 				if !ok {
 					if left := put - taken; left > decodeQueueLimit || left > 0 && wait <= 0 {
 						t.Fatalf("%d pictures wait, the next for %v", left, wait)
 					}
 					break
 				}
+				seen.shown(now)
 				if taken++; p.number.low != uint16(taken) || behind < 0 || behind > decodeQueueLimit {
 					t.Fatalf("picture %d came instead of %d, %d behind it", p.number.low, taken, behind)
 				}

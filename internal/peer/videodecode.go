@@ -33,9 +33,10 @@ func (v *videoReceiver) runDecoder(stop <-chan struct{}) {
 	defer d.close()
 	defer d.timer.Stop()
 	for {
-		p, behind, wait, ok := v.decode.due(time.Now(), d.cost+decodeMargin)
+		now, still := time.Now(), d.freeze.still()
+		p, behind, wait, ok := v.decode.due(now, d.cost+decodeMargin, still)
 		if ok {
-			d.decode(p, behind < overdueLimit, stop)
+			d.decode(p, shows(behind, now, still), stop)
 			continue
 		}
 		var later <-chan time.Time
@@ -50,6 +51,11 @@ func (v *videoReceiver) runDecoder(stop <-chan struct{}) {
 		case <-later:
 		}
 	}
+}
+
+// shows says whether a picture is shown that so many others that are due wait behind. The first after a standstill is.
+func shows(behind int, now, still time.Time) bool {
+	return behind < overdueLimit || !still.IsZero() && now.After(still)
 }
 
 func (d *decoder) close() {
@@ -197,4 +203,12 @@ func (z *freezes) shown(now time.Time) time.Duration {
 		return gap
 	}
 	return 0
+}
+
+// still is from when on the picture that is shown stands still to whoever watches; zero while nothing is known.
+func (z *freezes) still() time.Time {
+	if z.n <= 1 {
+		return time.Time{}
+	}
+	return z.last.Add(3 * z.usual)
 }

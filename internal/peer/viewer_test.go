@@ -160,12 +160,13 @@ func (w *viewer) step() {
 		w.turn()
 	}
 	for !s.now.Before(w.busy) {
-		p, behind, _, ok := w.r.v.decode.due(s.now, viewerDecodes+decodeMargin)
+		still := w.frozen.still()
+		p, behind, _, ok := w.r.v.decode.due(s.now, viewerDecodes+decodeMargin, still)
 		if !ok {
 			return
 		}
 		w.busy = s.now.Add(viewerDecodes)
-		if behind >= overdueLimit {
+		if !shows(behind, s.now, still) {
 			continue
 		}
 		w.busy = latest(w.busy, p.show)
