@@ -2,6 +2,7 @@ package peer
 
 import (
 	"math/rand"
+	"slices"
 	"testing"
 	"time"
 )
@@ -303,6 +304,19 @@ func TestLineStepSeen(t *testing.T) {
 		w.watched(6 * time.Second)
 		if r := w.watched(2 * time.Second); s.target < before*8/10 || r.freezes > 0 {
 			t.Errorf("seed %d: %d bit/s after 8 s, %d before the drop; %d freezes", seed, s.target, before, r.freezes)
+		}
+	}
+}
+
+// The share that a line loses differs from second to second by chance: no reason to send less.
+func TestLineLossByChance(t *testing.T) {
+	for seed := range int64(5) {
+		s := newSimulator(t)
+		s.rand = rand.New(rand.NewSource(seed))
+		s.there.loss, s.back.loss, s.encoderBps = 0.2, 0.2, talkingHeadBps
+		s.watch().watched(60 * time.Second)
+		if least := slices.Min(s.curve[60:]); least < 800_000 { // 100 to 800 kbit/s when chance counted
+			t.Errorf("seed %d: target down to %d", seed, least)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package peer
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // lossMeter counts over the last seconds.
 type lossMeter struct {
@@ -55,6 +58,16 @@ func (b lossBucket) fraction() float64 {
 		return 0
 	}
 	return min(max(float64(b.lost)/float64(b.sent), 0), 1)
+}
+
+// noise is how far chance alone takes the share that is lost of so many packets from that of the line (one sigma).
+func (b lossBucket) noise(share float64) float64 {
+	share = min(max(share, 0.01), 0.99)
+	each := 1.0 // how many are lost at once
+	if b.burst > 0 {
+		each = float64(b.lost) / float64(b.burst)
+	}
+	return math.Sqrt(share * (1 - share) * max(each, 1) / float64(max(b.sent, 1)))
 }
 
 func (l *lossMeter) set(fraction float64) { l.fixed = fraction }
@@ -122,10 +135,10 @@ func (j *lossJudge) judge(l *lossMeter, target, through float64, rtt time.Durati
 	if recent.burst < lossBursts {
 		recent = l.within(3*time.Second, now)
 	}
-	if recent.sent >= 20 && recent.fraction() < j.always {
+	if recent.sent >= 20 && recent.fraction() < j.always-recent.noise(j.always) {
 		j.always += (recent.fraction() - j.always) * min(0.05/alwaysHalfLife.Seconds(), 1)
 	}
-	if recent.burst < lossBursts || recent.fraction() < j.always+lossExcess || now.Before(j.notYet) || through <= 0 {
+	if recent.burst < lossBursts || recent.fraction() < j.always+max(lossExcess, 2*recent.noise(j.always)) || now.Before(j.notYet) || through <= 0 {
 		return noVerdict
 	}
 	loss := recent.fraction()
@@ -150,7 +163,7 @@ func (j *lossJudge) judgeTest(l *lossMeter, now time.Time) verdict {
 		return noVerdict
 	}
 	j.trial.on = false
-	if seen.fraction() > (j.trial.loss+j.always)/2 {
+	if between := (j.trial.loss + j.always) / 2; seen.fraction() > between-seen.noise(between) {
 		j.always = max(j.always, (j.trial.loss+seen.fraction())/2, min(seen.fraction(), 2*j.trial.loss))
 		j.pause = min(max(j.pause*2, lossPause), lossPauseMost)
 		j.notYet = now.Add(j.pause)
