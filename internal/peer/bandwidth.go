@@ -22,7 +22,9 @@ type bandwidth struct {
 	use      func(targetBps, extraBps int)
 	extra    extraMeter
 	debt     repairDebt
-	precise  bool // transport-wide feedback comes: reports are not needed
+	hush     hush
+	missed   func(now time.Time) // what the other side will miss was lost; it must not wait
+	precise  bool                // transport-wide feedback comes: reports are not needed
 	unheard  unheard
 	arrivals []arrival
 	now      atomic.Int64
@@ -42,7 +44,8 @@ func (b *bandwidth) start(s *Session) {
 		s.videoOut.setTarget(target)
 	}
 	b.line = s.videoOut.protect.line
-	b.pacer.wire = b.wire
+	b.missed = s.videoOut.kept.askMeanwhile
+	b.pacer.wire, b.pacer.hush = b.wire, &b.hush
 	b.wire.later = b.pacer.putRepair
 	b.pacer.window.Store(b.e.window())
 	b.set(b.e.targetBps())
@@ -68,23 +71,17 @@ func (b *bandwidth) repairLoss() float64 {
 // loss is the share of what we sent that did not arrive, 0 to 1.
 func (b *bandwidth) loss() float64 { return float64(b.lost.Load()) / 1e6 }
 
-// hushed is whether feedback has stopped for longer than the loss of one explains, on a line that loses in rows: most
-// likely one of them is taking pictures just now.
-func (b *bandwidth) hushed(now time.Time) bool {
-	if b.line == nil || !b.line.rows() { // not started, or a line of another kind
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	narrow := b.e.draining || now.Sub(b.e.fell) < fellFor || b.e.pace(now) > 0 // there feedback waits in the queue
-	return b.precise && !narrow && b.wire.inFlight() > 0 && now.Sub(b.e.heard) > max(hushFrom, time.Duration(hushTimes*float64(b.e.every)))
-}
+// hushed is whether the other side has been silent for so long that a row of losses must be taking what was sent.
+func (b *bandwidth) hushed(now time.Time) bool { return b.hush.on(now) && b.wire.inFlight() > 0 }
 
-// It takes nearly two of the usual feedbacks, which are rare where little is sent, and at least hushFrom.
-const (
-	hushFrom  = 45 * time.Millisecond
-	hushTimes = 1.8
-)
+// listen sets when silence begins. On a full line feedback waits in the queue.
+func (b *bandwidth) listen(now time.Time) {
+	if full := b.e.draining || now.Sub(b.e.fell) < fellFor || b.e.pace(now) > 0; full || !b.line.rows() {
+		b.hush.never()
+		return
+	}
+	b.hush.expect(now, b.e.every)
+}
 
 // hasFeedback is whether the other sends transport-wide feedback.
 func (b *bandwidth) hasFeedback() bool {
@@ -121,9 +118,12 @@ func (b *bandwidth) gotFeedback(fb *rtcp.TransportLayerCC, now time.Time) {
 	case b.e.draining: // sending more would keep the line full
 		signal(b.pacer.wake)
 	default:
-		b.wire.gotLoss(b.arrivals, b.line.rows(), now, b.target(), b.repairLoss())
+		if b.wire.gotLoss(b.arrivals, b.line.rows(), now, b.target(), b.repairLoss()) {
+			b.missed(now) // should that be lost as well
+		}
 		signal(b.pacer.wake)
 	}
+	b.listen(now)
 	if c, ok := b.e.probe(now); ok {
 		b.pacer.putProbe(c)
 	}

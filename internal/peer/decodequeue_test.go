@@ -41,7 +41,7 @@ func TestDecodeQueueEndsStandstill(t *testing.T) {
 		t.Fatalf("stands still after %v", d)
 	}
 	show := now.Add(200 * time.Millisecond)
-	q.put(picture{rtpTime: 1}, show)
+	q.put(timedPicture{picture: picture{rtpTime: 1}, show: show})
 	if _, _, wait, ok := q.due(now.Add(50*time.Millisecond), 0, still); ok || wait > 60*time.Millisecond {
 		t.Errorf("moving: %v, wait %v", ok, wait)
 	}

@@ -134,7 +134,7 @@ func (e *estimator) listen(list []arrival, now time.Time) bool {
 		return false
 	}
 	if gap < feedbackMost {
-		e.every += (gap - e.every) / 8
+		e.every += (min(gap, 2*e.every) - e.every) / 8 // a silence says little of the usual
 	}
 	return gap > blackoutGap+e.roundTrip.least() && now.Sub(list[0].sent) > gap && gap-asleep(list, now.Add(-gap), now) > blackoutGap+e.roundTrip.least()
 }

@@ -74,7 +74,7 @@ func (l *longTerm) able() bool {
 
 func (l *longTerm) ableLocked() bool { return l.on && (l.slots[0].acked || l.slots[1].acked) }
 
-// askMeanwhile is ask, unless a recovery was made just now: nobody knows yet that anything was lost.
+// askMeanwhile is ask, unless a recovery was made just now: what was lost may come by a repair that is on its way.
 func (l *longTerm) askMeanwhile(now time.Time) {
 	l.mu.Lock()
 	lately := now.Sub(l.recovery.at) < meanwhile

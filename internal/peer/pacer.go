@@ -21,6 +21,7 @@ type pacer struct {
 	onDiscard func()
 	recovers  func() bool // whether the next picture could be one that is no key frame; nil: never
 	wire      *wire       // nil in tests: no window, nothing is sent again, no padding
+	hush      *hush       // nil in tests
 	clock     func() time.Time
 	rate      atomic.Int64 // bits a second that are allowed in all
 	window    atomic.Int64 // bytes that may be on their way; 0: any number
@@ -51,6 +52,7 @@ type pictureMeta struct {
 	number        int64 // of the captured pictures, as media.Frame counts them
 	key           bool
 	width, height int
+	twice         bool // again after a while, if nothing is heard
 }
 
 // pacedPacket is one packet on its way out.
@@ -321,6 +323,9 @@ func (p *pacer) burstLocked() time.Duration {
 // checkWindowLocked finds whether the line holds as much as it may, and when a packet is due nevertheless.
 func (p *pacer) checkWindowLocked(now time.Time) (alive time.Duration) {
 	window := p.window.Load()
+	if p.hush != nil && p.hush.on(now) {
+		window *= hushWindows
+	}
 	p.blocked = p.wire != nil && window > 0 && p.wire.inFlight() >= window
 	if !p.blocked {
 		return 0

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -13,7 +14,8 @@ type resendRequest struct {
 	ssrc uint32
 	seq  uint16
 	due  time.Time
-	pad  int // bytes of padding, in place of a packet
+	mute time.Time // not if feedback has come since; zero: whatever comes
+	pad  int       // bytes of padding, in place of a packet
 }
 
 // Retransmissions may use half of the target, and this many bytes at once: a whole key frame. What is older than
@@ -61,38 +63,41 @@ func (w *wire) gotNACK(n *rtcp.TransportLayerNack, now time.Time, rtt time.Durat
 
 // gotLoss has sent again what feedback says was lost and nobody has to ask for. A repair that was lost as well would be
 // missed a round trip later only; and where losses come in rows, requests get lost in rows, too: there what was sent just
-// once counts as well. What is on its way again, or came by another packet, is left alone.
-func (w *wire) gotLoss(list []arrival, rows bool, now time.Time, targetBps int, loss float64) {
+// once counts as well. What is on its way again, or came by another packet, is left alone. late says that a picture will
+// be whole only a round trip later than others that lost something.
+func (w *wire) gotLoss(list []arrival, rows bool, now time.Time, targetBps int, loss float64) (late bool) {
 	for _, a := range list {
 		if !a.lost || !a.brings.known || !a.brings.again && !rows {
 			continue
 		}
-		if r := (resendRequest{ssrc: a.brings.ssrc, seq: a.brings.seq, due: now}); w.grantLost(r, a, now, targetBps) {
+		r := resendRequest{ssrc: a.brings.ssrc, seq: a.brings.seq, due: now}
+		missing, granted := w.grantLost(r, a, now, targetBps)
+		late = late || missing
+		if granted {
 			w.resendSafely(r, loss)
 		}
 	}
+	return late
 }
 
-func (w *wire) grantLost(r resendRequest, a arrival, now time.Time, targetBps int) bool {
+func (w *wire) grantLost(r resendRequest, a arrival, now time.Time, targetBps int) (missing, granted bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.streams[r.ssrc]
 	if s == nil || len(s.history) == 0 {
-		return false
+		return false, false
 	}
 	s.refill(now, targetBps)
 	k := s.kept(r.seq, now)
 	switch {
-	case k == nil || k.there || s.budget < float64(len(k.payload)):
-		return false
-	case k.resent.After(a.sent) || k.left.After(a.sent): // on its way
-		return false
-	case a.brings.again && k.resent.IsZero(): // it was padding
-		return false
+	case k == nil || k.there, a.brings.again && k.resent.IsZero(): // that was padding
+		return false, false
+	case s.budget < float64(len(k.payload)), k.resent.After(a.sent), k.left.After(a.sent): // on its way
+		return true, false
 	}
 	k.resent = now
 	s.budget -= float64(len(k.payload))
-	return true
+	return true, true
 }
 
 // resendSafely sends again, on a line that loses much twice.
@@ -101,6 +106,28 @@ func (w *wire) resendSafely(r resendRequest, loss float64) {
 	w.resend(r)
 	if loss > resendTwice && w.later != nil && w.grantTwice(r, now) {
 		r.due = now.Add(resendSpaced)
+		w.resend(r)
+	}
+}
+
+// repeat has the newest picture of a stream, which has just left, sent again a little later, unless feedback comes until
+// then. It takes no more than half of the budget.
+func (w *wire) repeat(ssrc uint32, now time.Time, targetBps int) {
+	w.mu.Lock()
+	var list []resendRequest
+	if s := w.streams[ssrc]; s != nil && len(s.history) > 0 {
+		s.refill(now, targetBps)
+		for seq := s.last; s.budget >= resendBurst/2; seq-- {
+			k := s.kept(seq, now)
+			if k == nil || k.header.Timestamp != s.timestamp || len(list) >= sendHistory {
+				break
+			}
+			s.budget -= float64(len(k.payload))
+			list = append(list, resendRequest{ssrc: ssrc, seq: seq, due: now.Add(resendSpaced), mute: now})
+		}
+	}
+	w.mu.Unlock()
+	for _, r := range slices.Backward(list) {
 		w.resend(r)
 	}
 }
@@ -169,7 +196,7 @@ func (w *wire) again(r resendRequest, now time.Time) int {
 		return 0
 	}
 	k := s.kept(r.seq, now)
-	if k == nil {
+	if k == nil || !r.mute.IsZero() && w.heard.After(r.mute) {
 		w.mu.Unlock()
 		return 0
 	}

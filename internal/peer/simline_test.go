@@ -12,13 +12,15 @@ type simLine struct {
 	delay     time.Duration
 	jitter    time.Duration // evenly up to this; packets overtake each other
 	loss      float64
-	burstLoss float64 // mean share lost in bursts of burstLen
+	burstLoss float64 // mean share lost in bursts of burstLen packets, or of shadow, whatever is sent
 	burstLen  float64
+	shadow    time.Duration
 	dead      bool
 	cross     float64 // bits a second of somebody else's
 
 	busy     time.Time
 	inBurst  bool
+	until    time.Time // it lasts, or its absence
 	carried  int64
 	deepest  time.Duration
 	waits    []time.Duration
@@ -31,11 +33,8 @@ func (l *simLine) pass(size int, now time.Time, r *rand.Rand) (time.Time, bool) 
 	if l.dead {
 		return now, false
 	}
-	if l.burstLen > 0 {
-		leave, enter := 1/l.burstLen, l.burstLoss/(1-l.burstLoss)/l.burstLen
-		if l.inBurst = l.inBurst && r.Float64() >= leave || !l.inBurst && r.Float64() < enter; l.inBurst {
-			return now, false
-		}
+	if l.burstLen > 0 && l.inRow(r) || l.shadow > 0 && l.inShadow(now, r) {
+		return now, false
 	}
 	if r.Float64() < l.loss {
 		return now, false
@@ -62,6 +61,29 @@ func (l *simLine) pass(size int, now time.Time, r *rand.Rand) (time.Time, bool) 
 		l.lastSeen = out
 	}
 	return out, true
+}
+
+// inRow is Gilbert's model: each packet ends or begins a burst.
+func (l *simLine) inRow(r *rand.Rand) bool {
+	leave, enter := 1/l.burstLen, l.burstLoss/(1-l.burstLoss)/l.burstLen
+	l.inBurst = l.inBurst && r.Float64() >= leave || !l.inBurst && r.Float64() < enter
+	return l.inBurst
+}
+
+// inShadow is the same with time in place of packets.
+func (l *simLine) inShadow(now time.Time, r *rand.Rand) bool {
+	if l.until.IsZero() {
+		l.until, l.inBurst = now, true
+	}
+	for !now.Before(l.until) {
+		l.inBurst = !l.inBurst
+		mean := float64(l.shadow)
+		if !l.inBurst {
+			mean *= (1 - l.burstLoss) / l.burstLoss
+		}
+		l.until = l.until.Add(time.Duration(r.ExpFloat64() * mean))
+	}
+	return l.inBurst
 }
 
 func latest(a, b time.Time) time.Time {

@@ -111,13 +111,22 @@ func (s *simulator) open() {
 	s.pacer.onDiscard = func() { s.wantKey = true }
 	if s.view != nil {
 		s.pacer.onDiscard, s.pacer.recovers = s.view.recoverOrKey, s.view.kept.able
-		s.pacer.sent = func(p *pacedPacket, _ time.Time) { s.view.kept.left(p.meta.number, s.seq[0]-1) }
+		s.pacer.sent = func(p *pacedPacket, _ time.Time) {
+			s.view.kept.left(p.meta.number, s.seq[0]-1)
+			if p.meta.twice {
+				s.wire.repeat(1, s.now, s.target)
+			}
+		}
 	}
 	s.wire.later = s.pacer.putRepair
 	s.b = bandwidth{wire: s.wire, pacer: s.pacer, line: &lossyLine{}, use: func(bps, extra int) {
 		s.target, s.extra = bps, extra
 		s.pacer.rate.Store(int64(bps))
 	}}
+	s.pacer.hush, s.b.missed = &s.b.hush, func(time.Time) {}
+	if s.view != nil {
+		s.b.missed = s.view.kept.askMeanwhile
+	}
 	s.b.e = newEstimator(startTargetBps, minTargetBps, defaultMaxBps)
 	s.pacer.window.Store(s.b.e.window())
 	s.b.set(s.b.e.targetBps())
@@ -303,9 +312,10 @@ func (s *simulator) encode() {
 	}
 	number, encodes := int64(slices.Index(s.frames, f)), 5*time.Millisecond
 	var payloads [][]byte
+	twice := false
 	if s.view != nil {
 		payloads = s.view.encode(number, f.key, size)
-		encodes = viewerEncodes
+		encodes, twice = viewerEncodes, s.view.hushed && s.view.next.recover
 	} else {
 		payloads = make([][]byte, int(size)/maxPayload+1)
 		for i := range payloads {
@@ -313,7 +323,9 @@ func (s *simulator) encode() {
 		}
 	}
 	f.put, f.missing, f.got = true, len(payloads), map[uint16]bool{}
-	s.after(encodes, func() { s.pacer.put(uint32(number*3000), payloads, pictureMeta{number: number, key: f.key}) })
+	s.after(encodes, func() {
+		s.pacer.put(uint32(number*3000), payloads, pictureMeta{number: number, key: f.key, twice: twice})
+	})
 }
 
 func (s *simulator) soundPacket() (every time.Duration, size int) {

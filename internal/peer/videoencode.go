@@ -20,8 +20,9 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.enc.SetSpeed(v.ladder.effort())
 
 	sized := v.sized(f)
-	if v.hushed(now) {
-		v.kept.askMeanwhile(now)
+	hushed := v.hushed(now)
+	if hushed {
+		v.kept.ask()
 	}
 	next := v.kept.next(v.lastID+1, now)
 	if next.key {
@@ -81,7 +82,7 @@ func (v *videoSender) encode(f *media.Frame) {
 	v.count.width.Store(int64(sized.Width))
 	v.count.height.Store(int64(sized.Height))
 	payloads := v.cut.cut(v.encCodec, packet, described{isKey, sized.Width, sized.Height, v.flexible, next.back})
-	v.pacer.put(rtpTime, payloads, pictureMeta{f.Number, isKey, sized.Width, sized.Height})
+	v.pacer.put(rtpTime, payloads, pictureMeta{f.Number, isKey, sized.Width, sized.Height, hushed && next.recover})
 }
 
 // believed is the rate that the size is chosen by. The estimate begins low, for narrow lines, and knows more within a

@@ -93,8 +93,11 @@ func newVideoSender(s *Session, t, sound *track, prefer []codec) *videoSender {
 	v.wire = func() *wire { return s.wire }
 	v.pacer = newPacer(v.sendPaced, sound.send)
 	v.pacer.onDiscard, v.pacer.recovers = v.recoverOrKey, v.kept.able
-	v.pacer.sent = func(p *pacedPacket, _ time.Time) { // the step's time is before that of the encoder's line
+	v.pacer.sent = func(p *pacedPacket, now time.Time) { // the step's time is before that of the encoder's line
 		v.kept.left(p.meta.number, t.sequence-1)
+		if p.meta.twice {
+			s.wire.repeat(t.source(), now, int(v.target.Load()))
+		}
 		v.count.sent.Add(1)
 		s.Trace.Frame(trace.Sent, trace.Picture{
 			Number: p.meta.number, RTP: p.rtpTime, Width: p.meta.width, Height: p.meta.height, Key: p.meta.key, Bytes: p.size,

@@ -20,6 +20,7 @@ type viewer struct {
 	keys    keyGate
 	protect protector
 	next    plan
+	hushed  bool
 	id      int64 // of the picture encoded last
 
 	alone  bool      // the other side sends nothing but what it says of ours
@@ -59,8 +60,8 @@ func (s *simulator) watch() *viewer {
 
 // plan says what the next picture refers to; it may want a key frame.
 func (w *viewer) plan() {
-	if w.s.b.hushed(w.s.now) {
-		w.kept.askMeanwhile(w.s.now)
+	if w.hushed = w.s.b.hushed(w.s.now); w.hushed {
+		w.kept.ask()
 	}
 	w.next = w.kept.next(w.id+1, w.s.now)
 	w.s.wantKey = w.s.wantKey || w.next.key

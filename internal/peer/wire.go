@@ -32,7 +32,8 @@ type wire struct {
 
 	mu      sync.Mutex
 	log     sentLog
-	probing uint16 // the cluster that leaves now, 0: none
+	heard   time.Time // when feedback came last
+	probing uint16    // the cluster that leaves now, 0: none
 	streams map[uint32]*sentStream
 
 	sentBytes atomic.Int64 // everything above SRTP, retransmissions too
@@ -188,6 +189,7 @@ const transportOverhead = 8 + 20 + 10 + 8 // extension, IPv4, SRTP tag, UDP: wha
 func (w *wire) gotFeedback(fb *rtcp.TransportLayerCC, out []arrival) []arrival {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.heard = w.clock()
 	out = w.log.feedback(fb, out)
 	for _, a := range out {
 		if s := w.streams[a.brings.ssrc]; a.brings.known && !a.lost && s != nil && len(s.history) > 0 {

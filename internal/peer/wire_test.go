@@ -208,8 +208,7 @@ func TestLostRepairsAreSentAgainUnasked(t *testing.T) {
 	}
 	pass(50 * time.Millisecond)
 	list := told(w, 0, true, false, false, true, false, true) // the repair of packet 1 is lost as well
-	w.gotLoss(list, false, now, 1e6, 0)
-	if len(out.packets) != 7 || binary.BigEndian.Uint16(out.packets[6].Payload) != 1 {
+	if late := w.gotLoss(list, false, now, 1e6, 0); !late || len(out.packets) != 7 || binary.BigEndian.Uint16(out.packets[6].Payload) != 1 {
 		t.Fatalf("%d packets sent", len(out.packets))
 	}
 	w.gotLoss(list, true, now, 1e6, 0) // the same news: both are on their way or there
@@ -219,8 +218,7 @@ func TestLostRepairsAreSentAgainUnasked(t *testing.T) {
 	pass(time.Millisecond)
 	w.pad(1000, now)
 	pass(50 * time.Millisecond)
-	w.gotLoss(told(w, 6, true, false), false, now, 1e6, 0)
-	if len(out.packets) != 8 {
+	if late := w.gotLoss(told(w, 6, true, false), false, now, 1e6, 0); late || len(out.packets) != 8 {
 		t.Errorf("lost padding was sent again: %d packets", len(out.packets))
 	}
 }
@@ -236,8 +234,7 @@ func TestLostInRowsIsSentAgainUnasked(t *testing.T) {
 	}
 	now = now.Add(50 * time.Millisecond)
 	list := told(w, 0, true, false, false, true)
-	w.gotLoss(list, false, now, 1e6, 0)
-	if len(out.packets) != 4 {
+	if late := w.gotLoss(list, false, now, 1e6, 0); late || len(out.packets) != 4 {
 		t.Fatal("sent again on a line that loses single packets")
 	}
 	w.gotNACK(&rtcp.TransportLayerNack{MediaSSRC: 1, Nacks: []rtcp.NackPair{{PacketID: 1}}}, now, 50*time.Millisecond, 1e6, 0)

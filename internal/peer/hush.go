@@ -1,0 +1,32 @@
+package peer
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// hush is when the silence of the other side begins to mean something: feedback has stopped for longer than the loss of
+// one explains, on a line that loses in rows. Most likely such a row is taking pictures just now, and nobody will say so
+// before it is over. Until then every picture is one that can be shown without those before it, each goes twice, and more
+// may be on its way than usual. QUIC probes for the same reason (RFC 9002 section 6.2.4).
+type hush struct{ from atomic.Int64 } // Unix nanoseconds, 0: never
+
+// It takes somewhat more than the usual time between feedbacks, which are rare where little is sent, and at least hushFrom.
+const (
+	hushFrom    = 30 * time.Millisecond
+	hushTimes   = 1.2
+	hushWindows = 2 // as many bytes may be on their way meanwhile
+)
+
+// expect is told that feedback has come, and how often it does.
+func (h *hush) expect(now time.Time, every time.Duration) {
+	h.from.Store(now.Add(max(hushFrom, time.Duration(hushTimes*float64(every)))).UnixNano())
+}
+
+// never is for lines whose silence has another reason.
+func (h *hush) never() { h.from.Store(0) }
+
+func (h *hush) on(now time.Time) bool {
+	from := h.from.Load()
+	return from != 0 && now.UnixNano() > from
+}
