@@ -30,6 +30,7 @@ const (
 	maxShowDelay = 250 * time.Millisecond
 	maxPause     = 10 * time.Second // between pictures; a longer one may be a jump of the sender's clock
 
+	anotherWay    = 20 * time.Millisecond // longer than the one before
 	plainQuantile = 0.90
 	allQuantile   = 0.85
 	delayDown     = 3 * time.Millisecond // a picture: 10 % faster is not seen
@@ -74,9 +75,9 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 }
 
 // slower takes a way that has become so much longer for all: who was late by that is late no more, and must not be waited
-// for once more.
+// for once more. A little more is chance on a line with jitter, and soon a little less.
 func (t *timing) slower(by time.Duration) {
-	if by <= 0 {
+	if by < anotherWay {
 		return
 	}
 	t.plain.less(by)
