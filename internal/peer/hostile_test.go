@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"fmt"
 	"math/rand"
 	"strings"
 	"testing"
@@ -135,5 +136,24 @@ func TestMessagesOutOfTurn(t *testing.T) {
 	flows(t, a, b)
 	if has[Failed](a) || has[Failed](b) {
 		t.Error("Failed was said")
+	}
+}
+
+// An offer that is no restart begins no new count of candidates: pion keeps every one, and so do we.
+func TestOffersDoNotPileUpCandidates(t *testing.T) {
+	a, b := newPair(t, nil)
+	call(t, a, b)
+	eventually(t, "connected", func() bool { return has[Connected](b) })
+	offer, mid := first[Offer](a).SDP, "0"
+	for n := range 3 * maxCandidates {
+		if n%maxCandidates == 0 {
+			b.GotOffer(offer)
+		}
+		b.GotCandidate(Candidate{Candidate: fmt.Sprintf("candidate:1 1 udp 1 192.0.2.1 %d typ host", 1000+n), SDPMid: &mid})
+	}
+	kept := make(chan int, 1)
+	b.box.post(func() { kept <- len(b.talk.theirs) })
+	if n := <-kept; n > 2*maxCandidates || has[Failed](b) {
+		t.Errorf("%d candidates are kept, %d at a time may come", n, maxCandidates)
 	}
 }

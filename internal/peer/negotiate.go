@@ -183,6 +183,12 @@ func (s *Session) gotOffer(sdp string) error {
 	if err := checkSDP(sdp); err != nil {
 		return err
 	}
+	newAgent := true
+	if was := s.pc.CurrentRemoteDescription(); was != nil {
+		before, _ := iceCredentials(was.SDP)
+		now, _ := iceCredentials(sdp)
+		newAgent = now != before
+	}
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: s.withheld(sdp)}); err != nil {
 		return fmt.Errorf("set offer: %w", err)
 	}
@@ -202,7 +208,9 @@ func (s *Session) gotOffer(sdp string) error {
 		return fmt.Errorf("set own answer: %w", err)
 	}
 	s.emit(Answer{s.withheld(s.sameRole(answer.SDP))})
-	s.talk.candidates = 0
+	if newAgent { // an offer that changes something else brings no candidates: pion keeps all that it gets
+		s.talk.candidates = 0
+	}
 	s.describe()
 	return nil
 }
