@@ -71,3 +71,18 @@ func TestLineBlackoutSeen(t *testing.T) {
 		}
 	}
 }
+
+// With a round trip of 200 ms a repair takes longer than a picture can be missing without being seen to stop: all wait for
+// one, or each loss would be a freeze.
+func TestLineFarAwayLossSeen(t *testing.T) {
+	const calls = 4
+	r := watchedCalls(t, calls, func(seed int64) *viewer {
+		w := watchedLine(t, seed, 200*time.Millisecond, 0)
+		w.s.there.loss, w.s.back.loss = 0.1, 0.1
+		return w
+	})
+	t.Logf("%.2f freezes a call, p50 %.0f, fps %.1f", float64(r.freezes)/calls, r.p50, r.fps)
+	if r.freezes > 4*calls || r.p50 > 250 || r.fps < 27.5 { // 44 a call when pictures waited at most 60 ms
+		t.Errorf("%d freezes in %d calls, p50 %.0f, fps %.1f", r.freezes, calls, r.p50, r.fps)
+	}
+}

@@ -24,6 +24,7 @@ type timing struct {
 	still    time.Duration // what the delay must be so that late repairs do not stop the picture
 	delay    time.Duration // on top of the fastest transit
 	extra    time.Duration // on top of that, for the sound's sake
+	round    time.Duration // that a repair takes; 0: not known
 }
 
 const (
@@ -36,17 +37,26 @@ const (
 	delayDown     = 3 * time.Millisecond // a picture: 10 % faster is not seen
 	together      = 3 * time.Millisecond // pictures that come within this were held up by the same thing
 
-	stillFrom   = 105 * time.Millisecond           // so much later than its time a picture may be shown: who waits longer sees it stop
-	stillMost   = 60 * time.Millisecond            // of delay for all pictures, for the sake of few
-	stillUseful = 150*time.Millisecond + stillMost // who comes later stops the picture even so
-	stillFade   = 25 * time.Microsecond            // a picture
+	stillFrom   = 105 * time.Millisecond // so much later than its time a picture may be shown: who waits longer sees it stop
+	stillLeast  = 60 * time.Millisecond  // of delay for all pictures, for the sake of few, is what it may cost anywhere,
+	stillCeil   = 150 * time.Millisecond // and this where every repair would stop the picture
+	stillGap    = 20 * time.Millisecond  // a loss shows so much later, when the next packet comes
+	stillUseful = 150 * time.Millisecond // who comes later than with the delay, too, stops the picture even so
+	stillFade   = 25 * time.Microsecond  // a picture
 )
+
+// stillMost is how much all pictures may wait for the sake of repairs. Far away a single one takes longer than a picture
+// can be missing without being seen to stop: there, where losses happen, waiting for one round trip is what spares a freeze
+// at every loss (libwebrtc adds a whole round trip after a few).
+func (t *timing) stillMost() time.Duration {
+	return min(max(t.round+stillGap-stillFrom, stillLeast), stillCeil)
+}
 
 // show gives when to show a picture that was complete at now; mended says that it had to be asked for again.
 func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 	if !t.started || absDuration(ticks(rtpTime-t.lastRTP)-now.Sub(t.lastSeen)) > maxPause {
 		// The first one, or the sender's clock has jumped.
-		*t = timing{started: true, epoch: now, lastRTP: rtpTime, extra: t.extra}
+		*t = timing{started: true, epoch: now, lastRTP: rtpTime, extra: t.extra, round: t.round}
 	}
 	t.media += ticks(rtpTime - t.lastRTP)
 	transit := now.Sub(t.epoch) - t.media
@@ -62,7 +72,8 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 		}
 	}
 	t.still = max(t.still-stillFade, 0)
-	if want := min(late-stillFrom, stillMost); mended && want > t.still && late <= stillUseful {
+	most := t.stillMost()
+	if want := min(late-stillFrom, most); mended && want > t.still && late <= stillUseful+most {
 		t.still += (want - t.still) / 2 // a single one is chance
 	}
 	t.lastRTP, t.lastSeen, t.lastLate = rtpTime, now, late

@@ -167,7 +167,7 @@ func TestTimingSparesFreezes(t *testing.T) {
 	if d := delay(5, 100); d > 32*time.Millisecond {
 		t.Errorf("one late picture costs %v", d)
 	}
-	if d := delay(30, 90); d < 45*time.Millisecond || d > stillMost {
+	if d := delay(30, 90); d < 45*time.Millisecond || d > stillLeast {
 		t.Errorf("late pictures every three seconds: all wait %v", d)
 	}
 	if d := delay(100, 0); d > 2*time.Millisecond {
@@ -207,4 +207,33 @@ func TestTimingOnALongerWay(t *testing.T) {
 			t.Fatalf("picture %d waits for %v", i, d)
 		}
 	})
+}
+
+// Far away, where every repair would stop the picture, all pictures wait until one can be there in time; nearer they do
+// not wait so long, and nothing makes them wait while nothing is lost.
+func TestTimingWaitsForOneRoundFarAway(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		round, late time.Duration
+		least, most time.Duration
+	}{
+		{200 * ms, 210 * ms, 100 * ms, 105 * ms},
+		{200 * ms, 0, 0, 2 * ms},
+		{60 * ms, 200 * ms, 55 * ms, 61 * ms},
+		{60 * ms, 230 * ms, 0, 2 * ms},  // it would stop the picture even so
+		{600 * ms, 610 * ms, 0, 2 * ms}, // the same
+	} {
+		tm := timing{round: c.round}
+		late := func(i int) (time.Duration, bool) {
+			if i%30 == 29 {
+				return c.late, true
+			}
+			return 0, false
+		}
+		course(&tm, time.Unix(100, 0), 900, late, func(i int, at, captured time.Time) {
+			if d := at.Sub(captured) - transit; i > 600 && i%30 != 29 && (d < c.least-time.Microsecond || d > c.most) {
+				t.Fatalf("round trip %v, repairs %v late: picture %d delayed by %v", c.round, c.late, i, d)
+			}
+		})
+	}
 }

@@ -276,6 +276,7 @@ func (r *receiving) put(p received, now time.Time) {
 func (r *receiving) give(now time.Time) {
 	v := r.v
 	r.when.extra = v.extra.load()
+	r.when.round = r.a.round(v.rtt())
 	r.a.showing.decode = time.Duration(v.count.decodeTime.Load())
 	for {
 		p, ok := r.a.take(now, v.rtt())
