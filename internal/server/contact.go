@@ -108,6 +108,11 @@ func (d *relayDesk) HoldCall(callID string) { d.relay.HoldCall(callID) }
 // OpenCall implements hub.Relay.
 func (d *relayDesk) OpenCall(callID string) { d.relay.OpenCall(callID) }
 
+// Owns implements hub.Relay.
+func (d *relayDesk) Owns(callID, deviceID string, at netip.AddrPort) bool {
+	return d.relay.Owns(callID, deviceID, at)
+}
+
 // Leave implements hub.Relay.
 func (d *relayDesk) Leave(callID, deviceID string) { d.relay.Leave(callID, deviceID) }
 

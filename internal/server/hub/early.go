@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -107,14 +109,23 @@ func (end *earlyEnd) nameFor(k *call, to *device) string {
 
 var errAddress = problem(signal.ErrBadRequest, "Before accept there are relay candidates only.")
 
+// relayOf says whether an address is that of a relayed port which d has for the call.
+func (c *core) relayOf(k *call, d *device) func(netip.AddrPort) bool {
+	return func(at netip.AddrPort) bool { return c.relay.Owns(k.ID, d.id, at) }
+}
+
 // hideCandidate takes the sender's own address out of a relay candidate (RFC 8839 section 5.1: raddr); other candidates
-// are that address and do not pass.
-func hideCandidate(text string) (string, error) {
+// are that address and do not pass. Nor does one that only says it is a relay's: a browser sends checks to whatever address
+// it is told, from its own, and somebody who rings would learn that.
+func hideCandidate(text string, owns func(netip.AddrPort) bool) (string, error) {
 	if text == "" {
 		return "", nil
 	}
 	f := strings.Fields(text)
 	if len(f) < 8 || f[6] != "typ" || f[7] != "relay" {
+		return "", errAddress
+	}
+	if at, err := netip.ParseAddrPort(net.JoinHostPort(f[4], f[5])); err != nil || !owns(at) {
 		return "", errAddress
 	}
 	for i := 8; i+1 < len(f); i += 2 {
@@ -130,14 +141,14 @@ func hideCandidate(text string) (string, error) {
 
 // hideAddresses does that for a description. Its other addresses (o=, c=, a=rtcp:) mean nothing with ICE. A line ends with
 // either character: to some who read it, it does.
-func hideAddresses(sdp string) (string, error) {
+func hideAddresses(sdp string, owns func(netip.AddrPort) bool) (string, error) {
 	var b strings.Builder
 	b.Grow(len(sdp))
 	for text := range strings.FieldsFuncSeq(sdp, func(r rune) bool { return r == '\r' || r == '\n' }) {
 		f := strings.Fields(text)
 		switch at, candidate := strings.CutPrefix(text, "a=candidate:"); {
 		case candidate:
-			hidden, err := hideCandidate(at)
+			hidden, err := hideCandidate(at, owns)
 			if err != nil {
 				return "", err
 			}

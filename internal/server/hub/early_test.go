@@ -98,7 +98,10 @@ func TestAttackCandidatePrivacy(t *testing.T) {
 	a.must(signal.CallInvite, "bob", id(1), signal.Invite{Early: true})
 	name := ringEarly(w, a, b, id(1))
 	srflx := "candidate:1 1 udp 1694498815 203.0.113.9 4321 typ srflx raddr 192.168.1.2 rport 1"
-	for _, bad := range []string{hostCandidate, srflx, "candidate:1 1 udp 1 192.0.2.9", "typ relay", hostCandidate + " typ relay"} {
+	false1 := strings.Replace(relayCandidate, "198.51.100.1", "203.0.113.9", 1) // to where a browser would send checks from its own address
+	false2 := strings.Replace(relayCandidate, "198.51.100.1 50000", "198.51.100.1 50001", 1)
+	false3 := strings.Replace(relayCandidate, "198.51.100.1", "a.example", 1)
+	for _, bad := range []string{hostCandidate, srflx, "candidate:1 1 udp 1 192.0.2.9", "typ relay", hostCandidate + " typ relay", false1, false2, false3} {
 		a.refused(signal.ErrBadRequest, signal.MessageCandidate, "", id(1), signal.Candidate{Candidate: bad, Device: name})
 		b.refused(signal.ErrBadRequest, signal.MessageCandidate, "", id(1), signal.Candidate{Candidate: bad})
 		b.refused(signal.ErrBadRequest, signal.MessageAnswer, "", id(1), signal.SDP{SDP: "v=0\na=candidate:" + bad + "\n"})

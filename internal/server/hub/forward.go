@@ -54,7 +54,7 @@ func (c *core) description(d *device, e signal.Envelope) error {
 	}
 	s.Device = end.nameFor(k, to)
 	if end != nil {
-		if s.SDP, err = hideAddresses(s.SDP); err != nil {
+		if s.SDP, err = hideAddresses(s.SDP, c.relayOf(k, d)); err != nil {
 			return err
 		}
 		return c.forward(d, to, e, code, s)
@@ -82,7 +82,7 @@ func (c *core) candidate(d *device, e signal.Envelope) error {
 	}
 	i.Device = end.nameFor(k, to)
 	if end != nil {
-		if i.Candidate, err = hideCandidate(i.Candidate); err != nil {
+		if i.Candidate, err = hideCandidate(i.Candidate, c.relayOf(k, d)); err != nil {
 			return err
 		}
 		return c.forward(d, to, e, signal.CodeCandidate, i)
@@ -179,5 +179,8 @@ func (noRelay) ICEServers(string, string, string, string, time.Duration) []signa
 func (noRelay) AllowPeer(string, netip.Addr) {}
 func (noRelay) HoldCall(string)              {}
 func (noRelay) OpenCall(string)              {}
-func (noRelay) Leave(string, string)         {}
-func (noRelay) EndCall(string)               {}
+func (noRelay) Owns(string, string, netip.AddrPort) bool {
+	return false
+}
+func (noRelay) Leave(string, string) {}
+func (noRelay) EndCall(string)       {}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,8 +100,12 @@ func FuzzHideAddresses(f *testing.F) {
 	f.Add("v=0\ra=" + hostCandidate)
 	f.Add("v=0\r\na=candidate: typ relay\r\r\n\na=candidate:\t1 1 udp 1 a 9 typ relay raddr")
 	f.Add("c=IN IP6 2001:db8::9\r\no= \r\na=candidate:1 1 udp 1 2001:db8::1 9 typ relay raddr 2001:db8::9 rport 5 raddr 2001:db8::9")
+	relay := netip.MustParseAddr("2001:db8::1")
+	owns := func(at netip.AddrPort) bool {
+		return at.Addr() == relay || at.Addr() == netip.MustParseAddr("198.51.100.1")
+	}
 	f.Fuzz(func(t *testing.T, sdp string) {
-		hidden, err := hideAddresses(sdp)
+		hidden, err := hideAddresses(sdp, owns)
 		if err != nil {
 			return
 		}
@@ -112,12 +117,16 @@ func FuzzHideAddresses(f *testing.F) {
 			case strings.HasPrefix(text, "c=") && text != "c=IN IP4 0.0.0.0", strings.HasPrefix(text, "a=rtcp:") && text != "a=rtcp:9 IN IP4 0.0.0.0":
 				t.Fatalf("%q is left", text)
 			case strings.HasPrefix(text, "a=candidate:") && text != "a=candidate:":
-				if fields := strings.Fields(text); len(fields) < 8 || fields[7] != "relay" {
+				fields := strings.Fields(text)
+				if len(fields) < 8 || fields[7] != "relay" {
 					t.Fatalf("%q is left", text)
+				}
+				if at, err := netip.ParseAddr(fields[4]); err != nil || !owns(netip.AddrPortFrom(at, 1)) {
+					t.Fatalf("%q is left, which is no relay of ours", text)
 				}
 			}
 		}
-		if again, err := hideAddresses(hidden); err != nil || again != hidden {
+		if again, err := hideAddresses(hidden, owns); err != nil || again != hidden {
 			t.Fatalf("hidden again it is %q and not %q, %v", again, hidden, err)
 		}
 	})

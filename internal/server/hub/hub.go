@@ -52,6 +52,8 @@ type Relay interface {
 	// HoldCall keeps the call's packets between its own allocations, until OpenCall.
 	HoldCall(callID string)
 	OpenCall(callID string)
+	// Owns says whether an address is that of an allocation which a device has for the call.
+	Owns(callID, deviceID string, at netip.AddrPort) bool
 	// Leave ends one device's credentials and allocations.
 	Leave(callID, deviceID string)
 	EndCall(callID string)

@@ -118,6 +118,13 @@ func (b *book) isHeld(callID string) bool {
 	return c != nil && c.held
 }
 
+func (b *book) owns(p party, at netip.AddrPort) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.ports[netip.AddrPortFrom(at.Addr().Unmap(), at.Port())]
+	return r != nil && r.party == p
+}
+
 // dismiss takes one device out of a call.
 func (b *book) dismiss(callID, deviceID string) {
 	b.mu.Lock()

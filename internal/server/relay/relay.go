@@ -172,6 +172,11 @@ func (s *Server) HoldCall(callID string) { s.book.hold(callID, true) }
 // OpenCall ends HoldCall.
 func (s *Server) OpenCall(callID string) { s.book.hold(callID, false) }
 
+// Owns says whether an address is the public one of an allocation that a device has for the call.
+func (s *Server) Owns(callID, deviceID string, at netip.AddrPort) bool {
+	return s.book.owns(party{deviceID, callID}, at)
+}
+
 // Leave makes one device's credentials for the call worthless and closes its allocations.
 func (s *Server) Leave(callID, deviceID string) { s.book.dismiss(callID, deviceID) }
 

@@ -243,6 +243,25 @@ func TestPortRange(t *testing.T) {
 	}
 }
 
+// An address is a device's while it has the allocation, and nobody else's.
+func TestWhoOwnsARelayedPort(t *testing.T) {
+	s := start(t, &Server{})
+	call, other, device := signal.NewID(), signal.NewID(), signal.NewID()
+	name, password := s.Credentials(signal.NewID(), device, call, time.Minute)
+	r := allocate(t, dial(t, s, "udp", account{name, password}))
+	at := addrPort(r.LocalAddr())
+	if !s.Owns(call, device, at) || !s.Owns(call, device, netip.AddrPortFrom(netip.AddrFrom16(at.Addr().As16()), at.Port())) {
+		t.Error("its own is not")
+	}
+	if s.Owns(other, device, at) || s.Owns(call, other, at) || s.Owns(call, device, netip.AddrPortFrom(at.Addr(), at.Port()^1)) || s.Owns(call, device, netip.AddrPort{}) {
+		t.Error("somebody else's is")
+	}
+	s.EndCall(call)
+	if s.Owns(call, device, at) {
+		t.Error("still after the call")
+	}
+}
+
 // Closing while clients are busy ends everything; goleak watches.
 func TestCloseEndsAllocations(t *testing.T) {
 	s := start(t, &Server{})
