@@ -35,7 +35,8 @@ func TestChromiumOnALossyLine(t *testing.T) {
 	}
 	t.Logf("of the sound, %g copies came with %g packets; %g of %g samples were made up", number(sound, "fecPacketsReceived"),
 		number(sound, "packetsReceived"), number(sound, "concealedSamples"), number(sound, "totalSamplesReceived"))
-	if n := number(sound, "fecPacketsReceived"); n < number(sound, "packetsReceived")/3 {
+	// Opus's own count as well, but begin only after this call would be over: there were none without those of the browser.
+	if n := number(sound, "fecPacketsReceived"); n == 0 || n < number(sound, "packetsReceived")/2 {
 		t.Errorf("%g copies of sound came from Chromium", n)
 	}
 	if here, there := number(got, "pliCount"), number(sent, "pliCount"); here > 6 || there > 6 {

@@ -7,7 +7,7 @@ import (
 )
 
 // BenchmarkUnread asks what is new to somebody with 1,000 conversations of 200 lines each: all read, and none ever. It
-// says how much longer the latter takes, of which every signing in is one.
+// says how many times as long the latter takes: what the first sign-in to an old account costs.
 func BenchmarkUnread(b *testing.B) {
 	s := &Store{Path: filepath.Join(b.TempDir(), "visavis.db")}
 	if err := s.Start(b.Context()); err != nil {

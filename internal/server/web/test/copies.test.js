@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {FakePeerConnection} from '../fakes.js';
 
-const {Copies} = await import('../static/js/copies.js');
+const {Copies, inOrder} = await import('../static/js/copies.js');
 
 const lines = (...list) => list.map(line => line + '\r\n').join('');
 
@@ -14,15 +14,15 @@ const theirs = lines('v=0', 'a=group:BUNDLE 0 1', 'm=audio 9 UDP/TLS/RTP/SAVPF 1
 const twice = theirs.replace('111 63 0', '63 111 0').replace(';usedtx=1', '');
 const ours = theirs.replaceAll('active', 'actpass');
 
-/** Reports once a second of 50 packets each, with so many lost; gives when copies were wanted at last, in seconds. */
-function line() {
+/** Reports once a second of so many packets each, with so many lost. */
+function line(packets = 50) {
     const copies = new Copies();
     const stats = [{type: 'outbound-rtp', kind: 'audio', packetsSent: 0}, {type: 'remote-inbound-rtp', kind: 'audio', timestamp: 1, packetsLost: 0}];
     let now = 0;
     return {copies, run(seconds, lost, room) {
         for (let i = 0; i < seconds; i++) {
             now += 1000;
-            stats[0].packetsSent += 50;
+            stats[0].packetsSent += packets;
             stats[1].packetsLost += typeof lost === 'function' ? lost(i) : lost;
             stats[1].timestamp = now;
             copies.on = copies.look(stats, room, now);
@@ -36,6 +36,18 @@ test('sound is sent twice within two reports of a lossy line, and not on a good 
     assert.equal(line().run(60, i => i % 10 === 0 ? 1 : 0), false, 'one in 500 is repaired by Opus');
     assert.equal(line().run(3, 5), true);
     assert.equal(line().run(15, 1), true, 'one in 50');
+});
+
+test('a report counts by the packets that it is about', () => {
+    const pause = line(3); // hardly anything is sent
+    pause.run(10, 0);
+    assert.equal(pause.run(1, 1), false, 'one packet of a pause is no lossy line');
+    assert.equal(pause.run(20, 1), true, 'but one of three again and again is');
+    const rare = line(250); // as between browsers, every five seconds
+    assert.equal(rare.run(1, 0), false);
+    assert.equal(rare.run(1, 25), true);
+    rare.run(3, 0);
+    assert.equal(rare.run(10, 0), false);
 });
 
 test('it ends ten seconds after the last losses, and no sooner', () => {
@@ -56,8 +68,8 @@ test('a narrow line has no room for it', () => {
 
 test('losses that the other side takes back count as none, and without reports nothing is known', () => {
     const l = line();
-    l.run(5, i => i % 2 ? -3 : 0);
-    assert.equal(l.copies.on, false);
+    l.run(1, 3);
+    assert.equal(l.run(30, i => i % 2 ? 3 : -3), false, 'late ones');
     const copies = new Copies();
     assert.equal(copies.look([], 1e6, 1000), false);
     assert.equal(copies.look([{type: 'outbound-rtp', kind: 'audio', packetsSent: 9}], 1e6, 1000), false);
@@ -87,14 +99,16 @@ function record(pc) {
 test('the browser is told what the other side said once more, copies first, and then as it was', async () => {
     const {pc, given} = connected();
     const copies = new Copies();
-    await copies.turn(pc, theirs, 1000);
+    await copies.turn(pc, theirs, true, 1000);
     assert.deepEqual(given, [
         ['setRemoteDescription', 'offer', twice.replaceAll('active', 'actpass')], ['setLocalDescription', 'answer', undefined],
     ]);
     assert.ok(copies.on);
     assert.equal(copies.read(theirs, pc), twice, 'a path that is sought meanwhile keeps them');
     given.length = 0;
-    await copies.turn(pc, theirs, 9000);
+    await copies.turn(pc, theirs, true, 8000);
+    assert.deepEqual(given, [], 'it was done meanwhile');
+    await copies.turn(pc, theirs, false, 9000);
     assert.equal(given[0][2], theirs.replaceAll('active', 'actpass'));
     assert.ok(!copies.on);
     assert.equal(copies.read(theirs, pc), theirs);
@@ -108,7 +122,7 @@ test('nothing is done in the middle of a negotiation, without a path, or where o
         [{localDescription: {type: 'offer', sdp: plain}}, theirs], [{localDescription: null}, theirs]]) {
         const before = {signalingState: pc.signalingState, connectionState: pc.connectionState, localDescription: pc.localDescription};
         Object.assign(pc, change);
-        await copies.turn(pc, said, 1000);
+        await copies.turn(pc, said, true, 1000);
         Object.assign(pc, before);
     }
     assert.deepEqual([given, copies.on], [[], false]);
@@ -120,9 +134,17 @@ test('a browser that refuses is left as it was, and not asked again', async () =
     pc.setLocalDescription = async () => {
         throw new Error('refused');
     };
-    await assert.rejects(copies.turn(pc, theirs, 1000));
+    await assert.rejects(copies.turn(pc, theirs, true, 1000));
     assert.deepEqual(given.at(-1).slice(0, 2), ['setRemoteDescription', 'rollback']);
     const stats = lost => [{type: 'outbound-rtp', kind: 'audio', packetsSent: 10 * lost}, {type: 'remote-inbound-rtp', kind: 'audio', timestamp: 100 * lost, packetsLost: lost}];
     for (let i = 1; i < 50; i++)
         assert.equal(copies.look(stats(i), 1e6, 1000 * i), false);
+});
+
+test('what is said to the other side names Opus before its copies, whatever the browser was told', () => {
+    assert.equal(inOrder(theirs), theirs);
+    assert.equal(inOrder(theirs.replace('111 63 0', '63 111 0')), theirs);
+    assert.equal(inOrder(theirs.replace('111 63 0', '63 0 111')), theirs.replace('111 63 0', '0 111 63'));
+    const plain = theirs.replace('red/48000/2', 'CN/8000');
+    assert.equal(inOrder(plain), plain);
 });

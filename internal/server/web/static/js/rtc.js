@@ -5,7 +5,7 @@
  * capture.js's matter.
  */
 import {Channel, dataLabel, dataProtocol} from './channel.js';
-import {Copies} from './copies.js';
+import {Copies, inOrder} from './copies.js';
 
 /** @typedef {import('./protocol.js').ICEServer} ICEServer */
 /** @typedef {import('./protocol.js').Candidate} Candidate */
@@ -271,14 +271,22 @@ export class Peer {
      * @param {string} sdp
      */
     async #describe(type, sdp) {
-        await this.#pc.setRemoteDescription({type, sdp: this.#copies.read(sdp, this.#pc)});
+        const read = this.#copies.read(sdp, this.#pc);
+        try {
+            await this.#pc.setRemoteDescription({type, sdp: read});
+        } catch (err) {
+            if (read === sdp)
+                throw err;
+            this.#copies.refused();
+            await this.#pc.setRemoteDescription({type, sdp});
+        }
         this.#theirs = sdp;
         await this.#addEarly();
     }
 
     #sdp() {
         const {sdp} = /** @type {RTCSessionDescription} */ (this.#pc.localDescription);
-        return this.#held ? withoutCandidates(sdp) : sdp;
+        return inOrder(this.#held ? withoutCandidates(sdp) : sdp);
     }
 
     /**
@@ -396,8 +404,9 @@ export class Peer {
             this.#measured = now;
             this.#owner.onQuality(this.#quality(report, stats));
             const copies = this.#copies;
-            if (!this.#held && copies.look(stats, selectedPair(report, stats)?.availableOutgoingBitrate, now) !== copies.on)
-                this.#do(() => copies.turn(this.#pc, this.#theirs, now));
+            const wanted = copies.look(stats, selectedPair(report, stats)?.availableOutgoingBitrate, now);
+            if (!this.#held && wanted !== copies.on)
+                this.#do(() => copies.turn(this.#pc, this.#theirs, wanted, now));
         }
     }
 
