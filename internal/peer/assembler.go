@@ -258,7 +258,7 @@ func (a *assembler) take(now time.Time, rtt time.Duration) (picture, bool) {
 			continue
 		}
 		round := a.round(rtt)
-		until := a.showing.usefulFor(round)
+		until := a.patience(a.redundant) + a.showing.usefulFor(round)
 		if now.Sub(a.holes[0].since) <= until+round || a.onlyFillers() {
 			return picture{}, false // the last request's packet may still come
 		}

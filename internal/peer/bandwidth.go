@@ -72,7 +72,13 @@ func (b *bandwidth) repairLoss() float64 {
 func (b *bandwidth) loss() float64 { return float64(b.lost.Load()) / 1e6 }
 
 // hushed is whether the other side has been silent for so long that a row of losses must be taking what was sent.
-func (b *bandwidth) hushed(now time.Time) bool { return b.hush.on(now) && b.wire.inFlight() > 0 }
+func (b *bandwidth) hushed(now time.Time) bool {
+	if !b.hush.on(now) {
+		return false
+	}
+	since, ok := b.wire.waiting()
+	return ok && b.hush.swallows(since, now)
+}
 
 // listen sets when silence begins. On a full line feedback waits in the queue.
 func (b *bandwidth) listen(now time.Time) {
@@ -80,7 +86,7 @@ func (b *bandwidth) listen(now time.Time) {
 		b.hush.never()
 		return
 	}
-	b.hush.expect(now, b.e.every)
+	b.hush.expect(now, b.e.usual, b.e.roundTrip.least())
 }
 
 // hasFeedback is whether the other sends transport-wide feedback.

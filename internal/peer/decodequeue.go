@@ -16,8 +16,9 @@ type decodeQueue struct {
 
 type timedPicture struct {
 	picture
-	show time.Time
-	held time.Duration // of that, for the sound's sake
+	show    time.Time     // when it is to be shown,
+	held    time.Duration // so much of that for the sound's sake,
+	planned time.Time     // and when it would have been but for a standstill; due sets it
 }
 
 const (
@@ -49,14 +50,16 @@ func (q *decodeQueue) due(now time.Time, ahead time.Duration, still time.Time) (
 	if len(q.queue) == 0 {
 		return timedPicture{}, 0, 0, false
 	}
-	if first := &q.queue[0]; !still.IsZero() && first.show.After(still) {
-		first.show = still
+	p = q.queue[0]
+	p.planned = p.show
+	if !still.IsZero() && p.show.After(still) {
+		p.show = still
 	}
 	soon := now.Add(ahead + time.Millisecond)
-	if wait := q.queue[0].show.Sub(soon); wait > 0 {
+	if wait := p.show.Sub(soon); wait > 0 {
 		return timedPicture{}, 0, wait, false
 	}
-	p, q.queue = q.queue[0], q.queue[1:]
+	q.queue = q.queue[1:]
 	for _, next := range q.queue {
 		if next.show.Before(soon) {
 			behind++

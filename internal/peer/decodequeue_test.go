@@ -47,7 +47,7 @@ func TestDecodeQueueEndsStandstill(t *testing.T) {
 	}
 	at := now.Add(120 * time.Millisecond)
 	p, behind, _, ok := q.due(at, 0, still)
-	if !ok || p.show.After(at) || !shows(behind, at, still) {
+	if !ok || p.show.After(at) || !p.planned.Equal(show) || !shows(behind, at, still) {
 		t.Errorf("standing still: %v, to be shown %v later", ok, p.show.Sub(at))
 	}
 	if at := now.Add(90 * time.Millisecond); shows(overdueLimit, at, still) || !shows(overdueLimit, at.Add(50*time.Millisecond), still) {

@@ -260,9 +260,9 @@ func surviveLosses(se *webrtc.SettingEngine) {
 	se.SetICEMaxBindingRequests(maxChecksOfPair)
 }
 
-// maxChecksOfPair are 8 s of checks, after which pion gives a pair up for good; its own 7 are 1.4 s, less than a row of losses
+// maxChecksOfPair are 5 s of checks, after which pion gives a pair up for good; its own 7 are 1.4 s, less than a row of losses
 // or a blackout takes. Nor may it be without end: the other says which addresses are checked.
-const maxChecksOfPair = 40
+const maxChecksOfPair = 25
 
 // holdBack makes pion wait for the other's acceptance: paths that are shut until then are not given up, and a relay is as
 // good as any, for a direct path is looked for beside it.

@@ -26,8 +26,9 @@ type estimator struct {
 	crowded    bool      // more is on its way than the window allows: feedback is late, or a queue that nothing shows yet
 	dark       bool      // no feedback came for a while before this one
 
-	roundTrip minimum // with the wait for feedback
-	every     time.Duration
+	roundTrip minimum       // with the wait for feedback
+	every     time.Duration // between feedbacks, smoothed,
+	usual     time.Duration // and when silences hardly count
 	heard     time.Time
 	pathSince time.Time // media takes the present path; zero: always
 	queued    time.Duration
@@ -69,10 +70,11 @@ const (
 	fellFor       = 600 * time.Millisecond
 	assumedRTT    = 100 * time.Millisecond
 	feedbackMost  = 500 * time.Millisecond
+	bunched       = 60 * time.Millisecond // so far apart bunches of feedback come on some lines: that is no silence
 )
 
 func newEstimator(startBps, minBps, maxBps int) *estimator {
-	return &estimator{minBps: minBps, maxBps: maxBps, target: float64(min(max(startBps, minBps), maxBps)), every: 50 * time.Millisecond}
+	return &estimator{minBps: minBps, maxBps: maxBps, target: float64(min(max(startBps, minBps), maxBps)), every: 50 * time.Millisecond, usual: 50 * time.Millisecond}
 }
 
 func (e *estimator) targetBps() int { return int(e.target) }
@@ -134,7 +136,8 @@ func (e *estimator) listen(list []arrival, now time.Time) bool {
 		return false
 	}
 	if gap < feedbackMost {
-		e.every += (min(gap, 2*e.every) - e.every) / 8 // a silence says little of the usual
+		e.every += (gap - e.every) / 8
+		e.usual += (min(gap, max(2*e.usual, bunched)) - e.usual) / 8
 	}
 	return gap > blackoutGap+e.roundTrip.least() && now.Sub(list[0].sent) > gap && gap-asleep(list, now.Add(-gap), now) > blackoutGap+e.roundTrip.least()
 }

@@ -27,7 +27,7 @@ func TestBandwidthIsHushedOnlyByUnusualSilence(t *testing.T) {
 		now := time.Unix(1000, 0)
 		w, _, _ := newTestWire(t)
 		b := bandwidth{wire: w, line: &lossyLine{packets: 200, lost: 20, after: 20, again: c.again}, e: newEstimator(1e6, 1e5, 2e6)}
-		b.e.every, b.e.draining = c.every, c.full
+		b.e.usual, b.e.draining = c.every, c.full
 		b.listen(now)
 		if b.hushed(now.Add(c.silent)) {
 			t.Errorf("%v of silence although nothing is on its way", c.silent)
@@ -49,16 +49,43 @@ func TestSilenceIsNotUsual(t *testing.T) {
 	for range 50 {
 		listen(feedbackQuick)
 	}
-	before := e.every
+	before := e.usual
 	listen(400 * time.Millisecond)
-	if e.every > before+before/8+time.Millisecond {
-		t.Errorf("every %v, was %v", e.every, before)
+	if e.usual > before+5*time.Millisecond {
+		t.Errorf("usual %v, was %v", e.usual, before)
 	}
 	for range 100 {
 		listen(feedbackSlow)
 	}
-	if absDuration(e.every-feedbackSlow) > 2*time.Millisecond {
-		t.Errorf("every %v, comes every %v", e.every, feedbackSlow)
+	if absDuration(e.usual-feedbackSlow) > 2*time.Millisecond {
+		t.Errorf("usual %v, comes every %v", e.usual, feedbackSlow)
+	}
+	for range 100 { // in pairs, as a radio or a stream brings them
+		listen(100 * time.Microsecond)
+		listen(60 * time.Millisecond)
+	}
+	if e.usual < 20*time.Millisecond {
+		t.Errorf("usual %v, comes in pairs 60 ms apart", e.usual)
+	}
+}
+
+// Far away, or where little is sent, what left just now is no more unanswered than ever.
+func TestHushedOnlyByWhatShouldBeAnswered(t *testing.T) {
+	now := time.Unix(1000, 0)
+	w, _, _ := newTestWire(t)
+	b := bandwidth{wire: w, line: &lossyLine{packets: 200, lost: 20, after: 20, again: 15}, e: newEstimator(1e6, 1e5, 2e6)}
+	b.e.usual = feedbackQuick
+	b.e.roundTrip.take(200*time.Millisecond, now)
+	w.log.add(1000, 0, true, now)
+	told(w, 0, true)
+	b.listen(now)
+	w.log.add(1000, 0, true, now.Add(10*time.Millisecond))
+	w.log.add(1000, 0, true, now.Add(150*time.Millisecond))
+	if b.hushed(now.Add(200 * time.Millisecond)) {
+		t.Error("hushed before an answer could be here")
+	}
+	if !b.hushed(now.Add(230 * time.Millisecond)) {
+		t.Error("not hushed by what was never answered")
 	}
 }
 
@@ -69,7 +96,7 @@ func TestPacerSendsOnInSilence(t *testing.T) {
 	p.wire, p.hush = w, &hush{}
 	p.window.Store(10_000)
 	w.log.add(12_000, 0, true, now)
-	p.hush.expect(now, feedbackQuick)
+	p.hush.expect(now, feedbackQuick, 0)
 	blocked := func(after time.Duration) bool {
 		p.checkWindowLocked(now.Add(after))
 		return p.blocked

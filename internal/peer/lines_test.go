@@ -340,3 +340,17 @@ func TestLineLossByChance(t *testing.T) {
 		}
 	}
 }
+
+// A line that loses in rows becomes narrow: silence means a queue from then on, and more on its way would make it longer.
+func TestLineStepWithRowsSeen(t *testing.T) {
+	for seed := range int64(5) {
+		w := burstLine(t, seed)
+		w.s.there.rateBps = 2e6
+		w.watched(15*time.Second + time.Duration(seed)*7*time.Millisecond)
+		w.s.there.rateBps = 300e3
+		r := w.watched(5 * time.Second)
+		if r.longest > 600 || r.p95 > 500 {
+			t.Errorf("seed %d: the picture stands still for %.0f ms, and is %.0f ms old", seed, r.longest, r.p95)
+		}
+	}
+}

@@ -109,6 +109,9 @@ func (s *Session) settled(now time.Time) {
 	r := &s.roam
 	r.present = s.ownAddresses()
 	r.addresses, r.lostAt = r.present, time.Time{}
+	if !r.relay.IsValid() {
+		r.relay = s.relayRoute() // the path that was lost came back by itself
+	}
 	if p, ok := s.present(); ok {
 		r.route = s.routeTo(p.to)
 	}

@@ -234,7 +234,9 @@ func (p *pacer) step(now time.Time) time.Duration {
 		case kindSound:
 			_ = p.sendSound(&next)
 		case kindRepair:
-			size = p.wire.again(repair, now)
+			if size = p.wire.again(repair, now); size == 0 {
+				continue // it is not needed any more
+			}
 		case kindFEC:
 			_ = p.sendVideo(&next)
 		case kindVideo:

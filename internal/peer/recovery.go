@@ -12,7 +12,7 @@ const (
 // requests gives the sequence numbers to request again now: those that the playout can still use when they come.
 func (a *assembler) requests(now time.Time, rtt time.Duration, out []uint16) []uint16 {
 	round := a.round(rtt)
-	until := a.showing.usefulFor(round)
+	until := a.patience(a.redundant) + a.showing.usefulFor(round)
 	if a.needKey {
 		until = a.keyPause(rtt) // of what an entry lacks
 	}

@@ -63,8 +63,8 @@ func (w *wire) gotNACK(n *rtcp.TransportLayerNack, now time.Time, rtt time.Durat
 
 // gotLoss has sent again what feedback says was lost and nobody has to ask for. A repair that was lost as well would be
 // missed a round trip later only; and where losses come in rows, requests get lost in rows, too: there what was sent just
-// once counts as well. What is on its way again, or came by another packet, is left alone. late says that a picture will
-// be whole only a round trip later than others that lost something.
+// once counts as well. What is on its way again, or came by another packet, is left alone. late says that a picture may be
+// whole only a round trip after the first request: a repair was lost, or may be, where losses come in rows.
 func (w *wire) gotLoss(list []arrival, rows bool, now time.Time, targetBps int, loss float64) (late bool) {
 	for _, a := range list {
 		if !a.lost || !a.brings.known || !a.brings.again && !rows {
@@ -117,12 +117,13 @@ func (w *wire) repeat(ssrc uint32, now time.Time, targetBps int) {
 	var list []resendRequest
 	if s := w.streams[ssrc]; s != nil && len(s.history) > 0 {
 		s.refill(now, targetBps)
-		for seq := s.last; s.budget >= resendBurst/2; seq-- {
+		left := s.budget
+		for seq := s.last; left >= resendBurst/2; seq-- {
 			k := s.kept(seq, now)
 			if k == nil || k.header.Timestamp != s.timestamp || len(list) >= sendHistory {
 				break
 			}
-			s.budget -= float64(len(k.payload))
+			left -= float64(len(k.payload))
 			list = append(list, resendRequest{ssrc: ssrc, seq: seq, due: now.Add(resendSpaced), mute: now})
 		}
 	}
@@ -199,6 +200,9 @@ func (w *wire) again(r resendRequest, now time.Time) int {
 	if k == nil || !r.mute.IsZero() && w.heard.After(r.mute) {
 		w.mu.Unlock()
 		return 0
+	}
+	if !r.mute.IsZero() {
+		s.budget -= float64(len(k.payload)) // what was asked for has been taken off it
 	}
 	h, payload := s.repairLocked(k)
 	w.stampLocked(s, &h, len(payload), cargo{known: true, again: true, ssrc: r.ssrc, seq: r.seq})

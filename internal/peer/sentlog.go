@@ -10,9 +10,10 @@ import (
 type sentLog struct {
 	number   uint16 // of the next packet
 	packets  [sendLog]sentPacket
-	sent     int64 // bytes, all told
-	answered int64 // bytes up to the newest packet that feedback spoke of
-	foreign  int64 // statuses of packets that were never sent, or long ago
+	sent     int64  // bytes, all told
+	answered int64  // bytes up to the newest packet that feedback spoke of,
+	upTo     uint16 // which has this number
+	foreign  int64  // statuses of packets that were never sent, or long ago
 }
 
 const sendLog = 4096 // packets awaiting feedback: 4 s at 10 Mbit/s
@@ -71,6 +72,16 @@ func (l *sentLog) add(size int, probe uint16, video bool, now time.Time) uint16 
 // inFlight is how many bytes left after the newest packet that feedback spoke of.
 func (l *sentLog) inFlight() int64 { return l.sent - l.answered }
 
+// waiting is when the first of those left; ok is false when there is none.
+func (l *sentLog) waiting() (since time.Time, ok bool) {
+	number := l.upTo + 1
+	if l.answered == 0 {
+		number = 0
+	}
+	p := &l.packets[number%sendLog]
+	return p.at, l.inFlight() > 0 && p.number == number
+}
+
 // feedback matches transport-wide feedback with what was sent; out is reused. Packets that no feedback speaks of are
 // neither lost nor received: feedback itself gets lost.
 func (l *sentLog) feedback(fb *rtcp.TransportLayerCC, out []arrival) []arrival {
@@ -98,7 +109,9 @@ func (l *sentLog) feedback(fb *rtcp.TransportLayerCC, out []arrival) []arrival {
 				sent: p.at, received: clock, lost: !received, found: p.state == reportedLost,
 				video: p.video, probe: p.probe, size: p.size, brings: p.brings,
 			})
-			l.answered = max(l.answered, p.total)
+			if p.total > l.answered {
+				l.answered, l.upTo = p.total, number
+			}
 			p.state = reportedLost
 			if received {
 				p.state = unused

@@ -61,7 +61,9 @@ func (t *timing) show(rtpTime uint32, now time.Time, mended bool) time.Time {
 	t.media += ticks(rtpTime - t.lastRTP)
 	transit := now.Sub(t.epoch) - t.media
 	fastest := t.fastest.add(transit, now)
-	t.slower(fastest - t.path)
+	if now.Sub(t.lastSeen) < time.Second { // else one picture alone says what is fastest
+		t.slower(fastest - t.path)
+	}
 	t.path = fastest
 	late := transit - fastest
 	// A second that stood still must not count as thirty late pictures.

@@ -12,9 +12,12 @@ type showing struct {
 const (
 	usualInterval = time.Second / 30
 	intervalMost  = 200 * time.Millisecond
-	leastRounds   = 2                      // a key frame on a line that loses has to be repaired as well
+	leastRounds   = 2                      // a key frame on a line that loses has to be repaired as well,
+	leastUseful   = 100 * time.Millisecond // and a decoder may have been held up just now
+	askedOnce     = 50 * time.Millisecond  // a hole is asked for at all, however far away the sender is
 	keyAfter      = 6                      // rounds without the repair, and a key frame is asked for besides
 	keyAfterLeast = 200 * time.Millisecond // as libwebrtc waits for one at least
+	keyAfterMost  = time.Second
 )
 
 // usefulFor is how old a hole may be for a request of its packet still to be of use; round is how long the packet takes
@@ -34,7 +37,8 @@ func (p showing) usefulFor(round time.Duration) time.Duration {
 	if p.decode > 0 {
 		waits = min(waits, time.Duration(float64(round+interval)/float64(p.decode)*float64(interval)))
 	}
-	return max(min(waits, resendFor)-round, leastRounds*round)
+	useful := max(waits-round, leastRounds*round, leastUseful)
+	return max(min(useful, resendFor-round), askedOnce)
 }
 
 // took follows the time between pictures by their RTP times.
@@ -57,7 +61,7 @@ func (a *assembler) keyWanted(now time.Time, rtt time.Duration) (since time.Time
 	if len(a.holes) == 0 || a.onlyFillers() {
 		return time.Time{}, false
 	}
-	since = a.holes[0].since.Add(max(keyAfter*a.round(rtt), keyAfterLeast))
+	since = a.holes[0].since.Add(min(max(keyAfter*a.round(rtt), keyAfterLeast), keyAfterMost))
 	return since, !now.Before(since)
 }
 

@@ -24,6 +24,9 @@ func TestRepairIsOfUseAsLongAsItIsQuicker(t *testing.T) {
 		{"not where that is far away as well", 33 * ms, 10 * ms, 200 * ms, 568900 * time.Microsecond},
 		{"half as many pictures wait", 66 * ms, 10 * ms, 50 * ms, 715600 * time.Microsecond},
 		{"too slow for any backlog: a second try nevertheless", 33 * ms, 40 * ms, 50 * ms, 100 * ms},
+		{"so far away that two tries are more than the sender keeps", 0, 0, 800 * ms, resendFor - 800*ms},
+		{"farther than it keeps anything: once", 0, 0, 1500 * ms, askedOnce},
+		{"next door, and a decoder that was held up", 33 * ms, 40 * ms, 3 * ms, leastUseful},
 		{"many pictures a second fill the decoder's queue", 10 * ms, 0, 50 * ms, 550 * ms},
 	} {
 		got := showing{interval: c.interval, decode: c.decode}.usefulFor(c.round)

@@ -94,7 +94,7 @@ func (d *decoder) decode(p timedPicture, show bool, stop <-chan struct{}) {
 		return
 	}
 	defer f.Release()
-	f.Captured, f.Number = p.show, p.traced.Number
+	f.Captured, f.Number = p.planned, p.traced.Number
 	p.traced.Width, p.traced.Height = f.Width, f.Height
 	d.v.trace.Frame(trace.Decoded, p.traced, now)
 	if !show {
@@ -132,7 +132,7 @@ func (d *decoder) present(f *media.Frame, p timedPicture) {
 			count.paused.Add(int64(frozen))
 		}
 	}
-	d.v.played.store(p.rtpTime, now, p.show, p.held)
+	d.v.played.store(p.rtpTime, now, p.planned, p.held)
 	if d.v.sink != nil {
 		d.v.sink.Present(f)
 	}

@@ -78,7 +78,8 @@ type playedAt struct {
 func (p *playedAt) store(rtpTime uint32, at, planned time.Time, held time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = playing{rtpTime: rtpTime, at: planned, held: held, ok: true}
+	// The plan's reading of the wall clock is as old as the plan's beginning: the clock may have been set since.
+	p.last = playing{rtpTime: rtpTime, at: at.Add(planned.Sub(at)), held: held, ok: true}
 	p.late[p.n%len(p.late)] = at.Sub(planned)
 	p.n++
 }
@@ -286,7 +287,7 @@ func (r *receiving) give(now time.Time) {
 		v.count.assembled.Add(1)
 		p.traced = r.seen.received(v.trace, p)
 		show := r.when.show(p.rtpTime, p.complete, p.mended)
-		if !v.decode.put(timedPicture{p, show, r.when.extra}) {
+		if !v.decode.put(timedPicture{picture: p, show: show, held: r.when.extra}) {
 			r.a.decoderLost(now) // the decoder is far too slow: begin anew
 		}
 	}

@@ -208,6 +208,13 @@ func (w *wire) inFlight() int64 {
 	return w.log.inFlight()
 }
 
+// waiting is since when the oldest of those bytes are on their way; ok is false when there are none.
+func (w *wire) waiting() (since time.Time, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.waiting()
+}
+
 // flight is inFlight, and how many statuses were about packets that were never sent.
 func (w *wire) flight() (bytes, foreign int64) {
 	w.mu.Lock()
